@@ -1,0 +1,202 @@
+use half::{bf16, f16};
+
+use crate::{DType, Error, Result, Shape};
+
+/// The elements of an [`Array`], row-major, one variant per dtype.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Data {
+    /// 32-bit floats.
+    F32(Vec<f32>),
+    /// 16-bit floats.
+    F16(Vec<f16>),
+    /// The upper halves of 32-bit floats.
+    BF16(Vec<bf16>),
+    /// Signed integers.
+    I32(Vec<i32>),
+    /// Unsigned integers.
+    U32(Vec<u32>),
+    /// Truth values, 0 or 1.
+    Bool(Vec<u32>),
+}
+
+/// A tensor in the host's memory, row-major and contiguous.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    shape: Shape,
+    data: Data,
+}
+
+macro_rules! each {
+    ($data:expr, $v:ident => $body:expr) => {
+        match $data {
+            Data::F32($v) => $body,
+            Data::F16($v) => $body,
+            Data::BF16($v) => $body,
+            Data::I32($v) => $body,
+            Data::U32($v) | Data::Bool($v) => $body,
+        }
+    };
+}
+
+impl Array {
+    /// An array of the given sizes from its elements.
+    ///
+    /// # Errors
+    /// The number of elements is not the product of the sizes.
+    pub fn new(sizes: &[usize], data: Data) -> Result<Self> {
+        let shape = Shape::new(sizes)?;
+        let elements = each!(&data, v => v.len());
+        if elements != shape.elements() {
+            return Err(Error::shape(format!(
+                "{shape} holds {} elements, {elements} were given",
+                shape.elements()
+            )));
+        }
+        Ok(Array { shape, data })
+    }
+
+    /// An `f32` array from its elements.
+    ///
+    /// # Errors
+    /// The number of elements is not the product of the sizes.
+    pub fn f32(sizes: &[usize], elements: impl Into<Vec<f32>>) -> Result<Self> {
+        Array::new(sizes, Data::F32(elements.into()))
+    }
+
+    /// An `i32` array from its elements.
+    ///
+    /// # Errors
+    /// The number of elements is not the product of the sizes.
+    pub fn i32(sizes: &[usize], elements: impl Into<Vec<i32>>) -> Result<Self> {
+        Array::new(sizes, Data::I32(elements.into()))
+    }
+
+    /// A `u32` array from its elements.
+    ///
+    /// # Errors
+    /// The number of elements is not the product of the sizes.
+    pub fn u32(sizes: &[usize], elements: impl Into<Vec<u32>>) -> Result<Self> {
+        Array::new(sizes, Data::U32(elements.into()))
+    }
+
+    /// A scalar `f32`.
+    pub fn scalar(value: f32) -> Self {
+        Array { shape: Shape::SCALAR, data: Data::F32(vec![value]) }
+    }
+
+    /// An array of zeros.
+    pub fn zeros(shape: Shape, dtype: DType) -> Self {
+        Array::from_f64(shape, dtype, &vec![0.0; shape.elements()])
+    }
+
+    /// An array from numbers in double precision, rounded once to `dtype`. Integers are truncated
+    /// and saturate; any number but 0 is a true `bool`.
+    pub fn from_f64(shape: Shape, dtype: DType, numbers: &[f64]) -> Self {
+        debug_assert_eq!(shape.elements(), numbers.len());
+        let data = match dtype {
+            DType::F32 => Data::F32(numbers.iter().map(|&x| x as f32).collect()),
+            DType::F16 => Data::F16(numbers.iter().map(|&x| f16::from_f64(x)).collect()),
+            DType::BF16 => Data::BF16(numbers.iter().map(|&x| bf16::from_f64(x)).collect()),
+            DType::I32 => Data::I32(numbers.iter().map(|&x| x as i32).collect()),
+            DType::U32 => Data::U32(numbers.iter().map(|&x| x as u32).collect()),
+            DType::Bool => Data::Bool(numbers.iter().map(|&x| u32::from(x != 0.0)).collect()),
+        };
+        Array { shape, data }
+    }
+
+    /// An array from the bytes of a buffer, little-endian.
+    ///
+    /// # Errors
+    /// The number of bytes is not that of the elements.
+    pub fn from_bytes(shape: Shape, dtype: DType, bytes: &[u8]) -> Result<Self> {
+        let want = shape.elements() * dtype.size();
+        if bytes.len() != want {
+            return Err(Error::shape(format!(
+                "{shape} of {dtype} takes {want} bytes, {} were given",
+                bytes.len()
+            )));
+        }
+        let data = match dtype {
+            DType::F32 => Data::F32(bytemuck::pod_collect_to_vec(bytes)),
+            DType::F16 => Data::F16(bytemuck::pod_collect_to_vec(bytes)),
+            DType::BF16 => Data::BF16(bytemuck::pod_collect_to_vec(bytes)),
+            DType::I32 => Data::I32(bytemuck::pod_collect_to_vec(bytes)),
+            DType::U32 => Data::U32(bytemuck::pod_collect_to_vec(bytes)),
+            DType::Bool => Data::Bool(bytemuck::pod_collect_to_vec(bytes)),
+        };
+        Ok(Array { shape, data })
+    }
+
+    /// The sizes of the axes.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// The type of the elements.
+    pub fn dtype(&self) -> DType {
+        match self.data {
+            Data::F32(_) => DType::F32,
+            Data::F16(_) => DType::F16,
+            Data::BF16(_) => DType::BF16,
+            Data::I32(_) => DType::I32,
+            Data::U32(_) => DType::U32,
+            Data::Bool(_) => DType::Bool,
+        }
+    }
+
+    /// The elements.
+    pub fn data(&self) -> &Data {
+        &self.data
+    }
+
+    /// The elements as the bytes of a buffer, little-endian.
+    pub fn bytes(&self) -> &[u8] {
+        each!(&self.data, v => bytemuck::cast_slice(v))
+    }
+
+    /// The elements, when they are `f32`.
+    ///
+    /// # Errors
+    /// The array has another dtype.
+    pub fn as_f32(&self) -> Result<&[f32]> {
+        match &self.data {
+            Data::F32(v) => Ok(v),
+            _ => Err(Error::shape(format!("an array of {} was read as f32", self.dtype()))),
+        }
+    }
+
+    /// The elements as numbers in double precision.
+    pub fn to_f64(&self) -> Vec<f64> {
+        match &self.data {
+            Data::F32(v) => v.iter().map(|&x| f64::from(x)).collect(),
+            Data::F16(v) => v.iter().map(|x| x.to_f64()).collect(),
+            Data::BF16(v) => v.iter().map(|x| x.to_f64()).collect(),
+            Data::I32(v) => v.iter().map(|&x| f64::from(x)).collect(),
+            Data::U32(v) | Data::Bool(v) => v.iter().map(|&x| f64::from(x)).collect(),
+        }
+    }
+
+    /// The same elements under another shape.
+    ///
+    /// # Errors
+    /// The number of elements differs.
+    pub fn reshape(self, sizes: &[usize]) -> Result<Self> {
+        Array::new(sizes, self.data)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_round_trip_for_every_dtype() {
+        let shape = Shape::new(&[2, 2]).unwrap();
+        for dtype in [DType::F32, DType::F16, DType::BF16, DType::I32, DType::U32, DType::Bool] {
+            let array = Array::from_f64(shape, dtype, &[0.0, 1.0, 1.0, 0.0]);
+            assert_eq!(array.bytes().len(), 4 * dtype.size());
+            assert_eq!(Array::from_bytes(shape, dtype, array.bytes()).unwrap(), array);
+        }
+        assert!(Array::f32(&[3], vec![1.0]).unwrap_err().is_shape());
+    }
+}

@@ -1,0 +1,14 @@
+//! The vocabulary that every other crate of anygrad shares: shapes, dtypes, host arrays, what an
+//! adapter can do, and errors. Nothing here knows of graphs or GPUs.
+
+mod array;
+mod caps;
+mod dtype;
+mod error;
+mod shape;
+
+pub use array::{Array, Data};
+pub use caps::{Caps, DeviceKind};
+pub use dtype::DType;
+pub use error::{Context, Error, Result};
+pub use shape::{MAX_RANK, Shape};

@@ -1,0 +1,89 @@
+use std::panic::Location;
+
+use anygrad_core::Error;
+
+use crate::{At, Graph, Origin, Tensor, ValueId};
+
+impl Graph {
+    /// The gradients of a scalar loss with respect to each of `wrt`, as nodes of the same graph:
+    /// they can be used in further expressions and differentiated again.
+    ///
+    /// Where the loss does not depend on a tensor, its gradient is zeros.
+    #[track_caller]
+    pub fn gradients<'g>(&'g self, loss: Tensor<'g>, wrt: &[Tensor<'g>]) -> Vec<Tensor<'g>> {
+        let place = Location::caller();
+        if loss.is_poison() || wrt.iter().any(|x| x.is_poison()) {
+            return vec![self.tensor(ValueId::POISON); wrt.len()];
+        }
+        if loss.shape().elements() != 1 || !loss.dtype().is_float() {
+            let message = format!("gradients: the loss must be one float, {} was given", loss.meta());
+            return vec![self.fail(Error::shape(message).at(place)); wrt.len()];
+        }
+        let nodes = self.nodes();
+
+        // Only nodes between `wrt` and the loss matter.
+        let mut depends = vec![false; self.values()];
+        for x in wrt {
+            depends[x.id().index()] = true;
+        }
+        for node in &nodes {
+            if node.inputs.iter().any(|x| depends[x.index()]) {
+                for y in &node.outputs {
+                    depends[y.index()] |= self.meta(*y).dtype.is_float();
+                }
+            }
+        }
+
+        let mut gradient_of: Vec<Option<Tensor<'g>>> = vec![None; depends.len()];
+        gradient_of[loss.id().index()] = Some(loss.full_like(1.0));
+        for node in nodes.iter().rev() {
+            let dys: Vec<_> = node.outputs.iter().map(|y| gradient_of[y.index()]).collect();
+            let wanted: Vec<bool> = node.inputs.iter().map(|x| depends[x.index()]).collect();
+            if dys.iter().all(Option::is_none) || !wanted.contains(&true) {
+                continue;
+            }
+            let x: Vec<_> = node.inputs.iter().map(|&id| self.tensor(id)).collect();
+            let y: Vec<_> = node.outputs.iter().map(|&id| self.tensor(id)).collect();
+            let dxs = node.op.gradient(&At { x: &x, y: &y, dys: &dys, wanted: &wanted });
+            debug_assert_eq!(dxs.len(), x.len(), "{}: one gradient per input", node.op.name());
+            for ((x, dx), wanted) in x.iter().zip(dxs).zip(wanted) {
+                let (Some(dx), true) = (dx, wanted) else { continue };
+                if dx.is_poison() {
+                    return vec![self.tensor(ValueId::POISON); wrt.len()];
+                }
+                debug_assert_eq!(dx.shape(), x.shape(), "{}: gradient and input differ", node.op.name());
+                let sum = &mut gradient_of[x.id().index()];
+                *sum = Some(sum.map_or(dx, |known| known + dx));
+            }
+        }
+        wrt.iter().map(|x| gradient_of[x.id().index()].unwrap_or_else(|| x.zeros_like())).collect()
+    }
+
+    /// The values that `outputs` and the updates need, marked by number.
+    pub fn live(&self, outputs: &[ValueId]) -> Vec<bool> {
+        let mut live = vec![false; self.values()];
+        let updates = self.updates();
+        for id in outputs.iter().chain(updates.iter().flat_map(|(state, next)| [state, next])) {
+            live[id.index()] = true;
+        }
+        for node in self.nodes().iter().rev() {
+            if node.outputs.iter().any(|y| live[y.index()]) {
+                for x in &node.inputs {
+                    live[x.index()] = true;
+                }
+            }
+        }
+        live
+    }
+
+    /// The inputs and states among the values, by name.
+    pub fn named_values(&self) -> Vec<(String, ValueId)> {
+        (0..self.values() as u32)
+            .map(ValueId)
+            .filter_map(|id| match self.origin(id) {
+                Origin::Input(name) | Origin::State(name) => Some((name, id)),
+                _ => None,
+            })
+            .collect()
+    }
+}

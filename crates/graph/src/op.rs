@@ -1,0 +1,148 @@
+use std::fmt::Debug;
+
+use anygrad_core::{Caps, Result};
+use anygrad_shaders::Kernel;
+
+use crate::{Layout, Meta, Tensor, Values};
+
+/// An operator: the one place that knows its shapes, its mathematics and its kernel.
+///
+/// Everything else follows from these rules: the interpreter runs `reference`, automatic
+/// differentiation calls `gradient`, the planner asks for `lower` and never for a name.
+pub trait Op: Debug + Send + Sync {
+    /// The name in plans and errors.
+    fn name(&self) -> &'static str;
+
+    /// Shapes and dtypes of the outputs.
+    ///
+    /// # Errors
+    /// The inputs do not fit; the message carries their shapes.
+    fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>>;
+
+    /// The outputs in plain loops, sums in double precision. `y` has the inferred shapes and holds
+    /// zeros.
+    fn reference(&self, x: &[&Values], y: &mut [Values]);
+
+    /// The gradients with respect to the inputs, as more graph: one entry per input, `None` where
+    /// no gradient flows.
+    fn gradient<'g>(&self, at: &At<'g, '_>) -> Grads<'g>;
+
+    /// How it runs on a device with these capabilities.
+    ///
+    /// # Errors
+    /// The adapter's limits do not allow it; the message carries the numbers.
+    fn lower(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Lowering>;
+
+    /// Whether `lower` can read this input where it stands; the planner copies it otherwise.
+    /// Most kernels want it row-major from the start of a buffer.
+    fn accepts(&self, _input: usize, layout: &Layout) -> bool {
+        layout.is_contiguous()
+    }
+
+    /// Outputs that are written over an input: `(output, input)`. The input is dead afterwards.
+    fn in_place(&self) -> &[(usize, usize)] {
+        &[]
+    }
+}
+
+/// One gradient per input; `None` where none flows.
+pub type Grads<'g> = Vec<Option<Tensor<'g>>>;
+
+/// Where a gradient is taken: the inputs, the outputs and the gradients that arrive at them.
+pub struct At<'g, 'a> {
+    /// The inputs.
+    pub x: &'a [Tensor<'g>],
+    /// The outputs.
+    pub y: &'a [Tensor<'g>],
+    /// The gradient of the loss with respect to each output; `None` where the loss does not
+    /// depend on it. At least one is present.
+    pub dys: &'a [Option<Tensor<'g>>],
+    /// Which inputs a gradient is wanted for; others may be left out to save work.
+    pub wanted: &'a [bool],
+}
+
+impl<'g> At<'g, '_> {
+    /// The gradient that arrives at the first output; zeros where none does.
+    pub fn dy(&self) -> Tensor<'g> {
+        self.dys[0].unwrap_or_else(|| self.y[0].zeros_like())
+    }
+}
+
+/// How an operator runs on a device.
+#[derive(Clone, Debug)]
+pub enum Lowering {
+    /// No work: the output is the first input's memory under another layout.
+    View(Layout),
+    /// One call of a WGSL function per element. All inputs have the shape of the output.
+    Pointwise(Call),
+    /// One dispatch or several.
+    Kernels(Kernels),
+}
+
+/// A call of a pointwise function by name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// The function in `shaders/shared/`.
+    pub function: String,
+    /// Scalar arguments after the inputs.
+    pub constants: Vec<f64>,
+}
+
+/// The dispatches of one operator.
+#[derive(Clone, Debug, Default)]
+pub struct Kernels {
+    /// Buffers that are needed only while the operator runs.
+    pub scratch: Vec<Meta>,
+    /// The dispatches, in order.
+    pub dispatches: Vec<Dispatch>,
+}
+
+impl Kernels {
+    /// A single dispatch without scratch memory.
+    pub fn one(dispatch: Dispatch) -> Lowering {
+        Lowering::Kernels(Kernels { scratch: Vec::new(), dispatches: vec![dispatch] })
+    }
+
+    /// Whether a chain of pointwise functions can be fused into the last dispatch.
+    pub fn takes_epilogue(&self) -> bool {
+        self.dispatches.last().is_some_and(|d| d.kernel.hole == "epilogue")
+    }
+}
+
+/// One run of one kernel.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    /// The kernel.
+    pub kernel: &'static Kernel,
+    /// Values of its `override` constants.
+    pub overrides: Vec<(&'static str, f64)>,
+    /// The bytes of its `Params`.
+    pub params: Vec<u8>,
+    /// What stands at its storage bindings, in order.
+    pub bindings: Vec<Operand>,
+    /// The number of workgroups along each dimension; see [`workgroups`].
+    pub workgroups: [u32; 3],
+}
+
+/// What a dispatch binds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operand {
+    /// An input of the operator.
+    Input(usize),
+    /// An output of the operator.
+    Output(usize),
+    /// A scratch buffer of the operator.
+    Scratch(usize),
+}
+
+/// A number of workgroups as a dispatch: spread over two dimensions when one does not suffice.
+/// Kernels undo it with `group_index` and must ignore groups past the end.
+pub fn workgroups(count: usize) -> [u32; 3] {
+    const MAX: usize = 65_535;
+    if count <= MAX {
+        [count as u32, 1, 1]
+    } else {
+        let rows = count.div_ceil(MAX);
+        [count.div_ceil(rows) as u32, rows as u32, 1]
+    }
+}

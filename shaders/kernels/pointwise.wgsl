@@ -1,0 +1,31 @@
+// Any chain of pointwise functions.
+//
+// y: [count], in units of Y (one element or four)
+// The inputs and the chain itself stand in the hole, which fusion writes.
+// Each invocation computes ITEMS results, one workgroup's width apart.
+// Dispatch: ceil(count / (SIZE * ITEMS)) workgroups.  Reads each input once, writes y once.
+// use: group, pointwise, tanh, erf
+// hole: value
+// variant pointwise: use scalar; ITEMS = 1u, SIZE = 64u
+// variant pointwise_vec4: use vec4; ITEMS = 4u, SIZE = 64u
+
+struct Params {
+    count: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> y: array<Y>;
+
+@compute @workgroup_size(SIZE)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let start = group_index(group, groups) * SIZE * ITEMS + local;
+    unroll for (var item = 0u; item < ITEMS; item++) {
+        let i = start + item * SIZE;
+        if i < params.count {
+            y[i] = value(i);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+// The element of a pointwise kernel: fusion writes the real one.
+alias Y = T;
+fn value(i: u32) -> Y {
+    return T(0);
+}

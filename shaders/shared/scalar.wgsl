@@ -1,0 +1,6 @@
+// One element at a time: what the pointwise functions mean by T, I, U and B.
+alias T = f32;
+alias I = i32;
+alias U = u32;
+alias B = bool;
+const LANES = 1u;
