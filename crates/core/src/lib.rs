@@ -5,10 +5,12 @@ mod array;
 mod caps;
 mod dtype;
 mod error;
+mod random;
 mod shape;
 
 pub use array::{Array, Data};
 pub use caps::{Caps, DeviceKind};
 pub use dtype::DType;
 pub use error::{Context, Error, Result};
+pub use random::Random;
 pub use shape::{MAX_RANK, Shape};
