@@ -1,1 +1,15 @@
-//! stub
+//! The device layer of anygrad: adapters, guarded devices, buffers and compiled kernels. The only
+//! crate that names wgpu.
+
+mod adapter;
+mod buffer;
+mod device;
+mod guard;
+mod pipeline;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use adapter::adapters;
+pub use adapter::{ADAPTER_VARIABLE, Choice, adapters_async};
+pub use buffer::Buffer;
+pub use device::{Command, Device};
+pub use pipeline::{BindGroup, Pipeline};

@@ -1,0 +1,337 @@
+//! An open device: what it can do, whether it still works, and the queue that commands go to.
+
+use std::collections::VecDeque;
+use std::mem::ManuallyDrop;
+use std::sync::{Arc, Mutex};
+
+use anygrad_core::{Caps, Context, Error, Result};
+
+use crate::adapter::{Choice, Found, wanted_features};
+use crate::buffer::{Buffer, StagingPool};
+use crate::guard::{Handle, State, contain, contain_future, guard, keep, lock};
+use crate::pipeline::{BindGroup, Pipeline, PipelineCache};
+
+/// Submits that may be on their way at once. A submit costs the host far less than the device, so
+/// without a limit a loop that never reads would queue up memory and seconds of work.
+const MAX_SUBMITS: usize = 64;
+
+/// Bytes of uploads that may be on their way at once, in the driver's staging memory.
+const MAX_UPLOAD_BYTES: u64 = 256 << 20;
+
+/// Uploads that may pile up before they are submitted without waiting for commands.
+pub(crate) const FLUSH_BYTES: u64 = 64 << 20;
+
+/// One thing for the device to do; see [`Device::submit`].
+#[derive(Clone)]
+pub enum Command {
+    /// Run a kernel.
+    Dispatch {
+        /// The compiled kernel.
+        pipeline: Pipeline,
+        /// Its buffers, made with [`Device::bind`] for this pipeline.
+        bindings: BindGroup,
+        /// Workgroups in each dimension; nothing runs if one of them is 0.
+        workgroups: [u32; 3],
+    },
+    /// Copy the first bytes of one buffer to the start of another.
+    Copy {
+        /// Where the bytes come from.
+        from: Buffer,
+        /// Where they go; another buffer than `from`.
+        to: Buffer,
+        /// How many, a multiple of 4.
+        bytes: u64,
+    },
+}
+
+/// An open device. Clones are the same device; it may be used from several threads.
+///
+/// A device fails once: after a loss or a fault of its driver every call returns that error
+/// ([`Error::is_device_lost`], [`Error::is_device_fault`]). Open another one then; buffers and
+/// pipelines of the failed one are of no use any more and their memory is not given back. Running
+/// out of memory is no such failure.
+///
+/// wgpu reports some faults of drivers by panicking. The panics are caught here, which needs
+/// `panic = "unwind"`; the program's panic hook still runs and by default prints them to stderr.
+#[derive(Clone)]
+pub struct Device(Arc<Inner>);
+
+// Fields are dropped from top to bottom: the queue goes before its device, the instance goes last.
+pub(crate) struct Inner {
+    pub(crate) staging: StagingPool,
+    pub(crate) pipelines: PipelineCache,
+    in_flight: Mutex<InFlight>,
+    pub(crate) queue: Handle<wgpu::Queue>,
+    pub(crate) device: Handle<wgpu::Device>,
+    _instance: Handle<wgpu::Instance>,
+    caps: Caps,
+    pub(crate) state: Arc<State>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if !self.state.failed() {
+            self.state.close();
+        }
+    }
+}
+
+/// What was submitted and may not have finished, oldest first.
+#[derive(Default)]
+struct InFlight {
+    /// Each submit with the bytes of uploads that went along.
+    submits: VecDeque<(wgpu::SubmissionIndex, u64)>,
+    /// Sum of the bytes in `submits`.
+    bytes: u64,
+    /// Bytes written since the last submit.
+    pending_bytes: u64,
+}
+
+impl Device {
+    /// Opens the chosen adapter, with all it can do.
+    ///
+    /// # Errors
+    /// There is no such adapter, or its driver failed.
+    pub async fn open(choice: &Choice) -> Result<Self> {
+        if *choice == Choice::Interpreter {
+            return Err(Error::input("the interpreter is not a device; a session runs it"));
+        }
+        let state = Arc::new(State::default());
+        let (caps, adapter, instance) = Found::list(&state).await?.choose(choice)?;
+        let opening = || format!("opening {caps}");
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("anygrad"),
+            required_features: contain(&state, || wanted_features(&adapter)).context(opening)?,
+            required_limits: contain(&state, || adapter.limits()).context(opening)?,
+            experimental_features: wgpu::ExperimentalFeatures::disabled(),
+            memory_hints: wgpu::MemoryHints::Performance,
+            trace: wgpu::Trace::Off,
+        };
+        let opened = contain_future(&state, || adapter.request_device(&descriptor)).await.context(opening)?;
+        let (device, queue) = opened.map_err(Error::device_fault).context(opening)?;
+        let (device, queue) = (Handle::new(device, &state), Handle::new(queue, &state));
+        contain(&state, || watch(&device, &state)).context(opening)?;
+        Ok(Device(Arc::new(Inner {
+            staging: StagingPool::default(),
+            pipelines: PipelineCache::default(),
+            in_flight: Mutex::default(),
+            queue,
+            device,
+            _instance: instance,
+            caps,
+            state,
+        })))
+    }
+
+    /// What the device can do.
+    pub fn caps(&self) -> &Caps {
+        &self.0.caps
+    }
+
+    /// Whether the device still works, as far as is known without asking it. Every other call
+    /// checks this too.
+    ///
+    /// # Errors
+    /// The device is lost or has failed.
+    pub fn check(&self) -> Result<()> {
+        self.0.state.check()
+    }
+
+    /// Runs commands in order, in one submit; consecutive dispatches share one compute pass. Comes
+    /// back before the device is done, unless much work is waiting already.
+    ///
+    /// # Errors
+    /// More workgroups than the device can dispatch, a copy that leaves its buffers, or a device
+    /// that failed.
+    pub fn submit(&self, commands: &[Command]) -> Result<()> {
+        const STEP: &str = "submitting commands";
+        self.check().context(|| STEP)?;
+        for command in commands {
+            self.check_command(command).context(|| STEP)?;
+        }
+        self.submit_with(STEP, |device| encode(device, |encoder| record(encoder, commands, None))).map(|_| ())
+    }
+
+    /// Makes the driver compile the kernels of these commands, without running them: drivers do
+    /// that when a kernel is first dispatched, so here each is dispatched with no workgroups.
+    ///
+    /// # Errors
+    /// The device failed.
+    pub fn warm_up(&self, commands: &[Command]) -> Result<()> {
+        let none = Some([0; 3]);
+        self.submit_with("warming up kernels", |device| {
+            encode(device, |encoder| record(encoder, commands, none))
+        })?;
+        self.wait()
+    }
+
+    /// Waits until the device has done all that was submitted. In a browser nothing can wait, and
+    /// this only checks the device; read a buffer there.
+    ///
+    /// # Errors
+    /// The device failed.
+    pub fn wait(&self) -> Result<()> {
+        let inner = &*self.0;
+        let mut in_flight = lock(&inner.in_flight);
+        guard(&inner.state, &inner.device, "waiting for the device", || wait_for(&inner.device, None))?;
+        in_flight.finish_all();
+        Ok(())
+    }
+
+    /// Gives the device up now: its memory is freed, and all later calls fail as after a loss.
+    pub fn destroy(&self) {
+        // A failure here is that of every later call.
+        let _ = guard(&self.0.state, &self.0.device, "destroying the device", || self.0.device.destroy());
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    /// Runs `call`, guarded, and asks the device afterwards whether it is still there: wgpu makes
+    /// things on a lost device without a word.
+    pub(crate) fn call<T>(&self, step: impl std::fmt::Display, call: impl FnOnce() -> T) -> Result<T> {
+        guard(&self.0.state, &self.0.device, step, || {
+            let value = keep(call());
+            let _ = self.0.device.poll(wgpu::PollType::Poll);
+            ManuallyDrop::into_inner(value)
+        })
+    }
+
+    /// Submits what `make` encodes, and keeps the work in flight within bounds.
+    pub(crate) fn submit_with(
+        &self,
+        step: impl std::fmt::Display,
+        make: impl FnOnce(&wgpu::Device) -> wgpu::CommandBuffer,
+    ) -> Result<wgpu::SubmissionIndex> {
+        let inner = &*self.0;
+        let mut in_flight = lock(&inner.in_flight);
+        guard(&inner.state, &inner.device, step, || {
+            let index = inner.queue.submit([make(&inner.device)]);
+            in_flight.submitted(&inner.device, &index);
+            index
+        })
+    }
+
+    /// Uploads through the queue, ahead of the next submit. `write` is told to wgpu as is.
+    pub(crate) fn upload(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) {
+        let inner = &*self.0;
+        let mut in_flight = lock(&inner.in_flight);
+        inner.queue.write_buffer(buffer, offset, bytes);
+        in_flight.pending_bytes += bytes.len() as u64;
+        if in_flight.pending_bytes >= FLUSH_BYTES {
+            let index = inner.queue.submit([]);
+            in_flight.submitted(&inner.device, &index);
+        }
+    }
+
+    fn check_command(&self, command: &Command) -> Result<()> {
+        let state = &self.0.state;
+        match command {
+            Command::Dispatch { pipeline, bindings, workgroups } => {
+                let limit = self.0.caps.max_workgroups;
+                if !pipeline.belongs_to(state) || !bindings.belongs_to(state) {
+                    return Err(Error::internal(format!("{} belongs to another device", pipeline.name())));
+                }
+                if workgroups.iter().any(|count| *count > limit) {
+                    return Err(Error::unsupported(format!(
+                        "{}: {workgroups:?} workgroups, the adapter takes {limit} per dimension",
+                        pipeline.name()
+                    )));
+                }
+            }
+            Command::Copy { from, to, bytes } => {
+                from.check_range(state, 0, *bytes)?;
+                to.check_range(state, 0, *bytes)?;
+                if from == to {
+                    return Err(Error::internal("a buffer cannot be copied to itself"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl InFlight {
+    /// Notes a submit, drops what has finished, and waits for the oldest while there is too much.
+    fn submitted(&mut self, device: &wgpu::Device, index: &wgpu::SubmissionIndex) {
+        let bytes = std::mem::take(&mut self.pending_bytes);
+        self.submits.push_back((index.clone(), bytes));
+        self.bytes += bytes;
+        if device.poll(wgpu::PollType::Poll).is_ok_and(|status| status.is_queue_empty()) {
+            self.finish_all();
+        }
+        while self.submits.len() > MAX_SUBMITS || self.bytes > MAX_UPLOAD_BYTES {
+            let Some((oldest, bytes)) = self.submits.pop_front() else { break };
+            wait_for(device, Some(oldest));
+            self.bytes -= bytes;
+        }
+    }
+
+    fn finish_all(&mut self) {
+        self.submits.clear();
+        self.bytes = 0;
+    }
+}
+
+/// Waits for one submit, or for all. Runs inside a guard, which sees a panic or a loss.
+pub(crate) fn wait_for(device: &wgpu::Device, submission_index: Option<wgpu::SubmissionIndex>) {
+    // The only error is a timeout, and there is none.
+    let _ = device.poll(wgpu::PollType::Wait { submission_index, timeout: None });
+}
+
+/// Has losses, and errors outside of all scopes, noted in the state.
+fn watch(device: &wgpu::Device, state: &Arc<State>) {
+    let lost = Arc::clone(state);
+    device.set_device_lost_callback(move |reason, message| {
+        let message = message.trim();
+        if message.is_empty() {
+            lost.lose(format_args!("{reason:?}"));
+        } else {
+            lost.lose(message);
+        }
+    });
+    let failed = Arc::clone(state);
+    device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| failed.fault(error)));
+}
+
+/// Encodes commands. The encoder is leaked if `body` panics.
+pub(crate) fn encode(
+    device: &wgpu::Device,
+    body: impl FnOnce(&mut wgpu::CommandEncoder),
+) -> wgpu::CommandBuffer {
+    let mut encoder = keep(device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default()));
+    body(&mut encoder);
+    ManuallyDrop::into_inner(encoder).finish()
+}
+
+/// Records commands, each with its own workgroups or all with the given ones.
+fn record(encoder: &mut wgpu::CommandEncoder, commands: &[Command], workgroups_of_all: Option<[u32; 3]>) {
+    let mut rest = commands;
+    while let Some(first) = rest.first() {
+        match first {
+            Command::Dispatch { .. } => {
+                let mut pass = keep(encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+                while let Some((Command::Dispatch { pipeline, bindings, workgroups }, after)) =
+                    rest.split_first()
+                {
+                    rest = after;
+                    let [x, y, z] = workgroups_of_all.unwrap_or(*workgroups);
+                    if workgroups_of_all.is_none() && (x == 0 || y == 0 || z == 0) {
+                        continue;
+                    }
+                    pass.set_pipeline(pipeline.raw());
+                    pass.set_bind_group(0, bindings.raw(), &[]);
+                    pass.dispatch_workgroups(x, y, z);
+                }
+                drop(ManuallyDrop::into_inner(pass));
+            }
+            Command::Copy { from, to, bytes } => {
+                rest = &rest[1..];
+                if workgroups_of_all.is_none() && *bytes > 0 {
+                    encoder.copy_buffer_to_buffer(from.raw(), 0, to.raw(), 0, *bytes);
+                }
+            }
+        }
+    }
+}
