@@ -1,1 +1,45 @@
-//! The loaders of anygrad.
+//! The data of anygrad: loaders for IDX images, CSV tables, time series and text, small generated
+//! data sets for examples, and the splits, orders and batches that training takes.
+//!
+//! Every loader ends in a [`Dataset`]: features and targets with one row per sample. Files are
+//! checked before they are believed: a mistake in one is an error that names the file, the place
+//! in it and the numbers that disagree.
+//!
+//! ```
+//! use anygrad_data::{Dataset, Standardizer, batches, generate, shuffled};
+//!
+//! let parts = generate::and_points(200, 1)?.split(&[0.8, 0.2])?;
+//! let scale = Standardizer::fit(parts[0].features())?;
+//! let train = parts[0].map_features(|features| scale.apply(features))?;
+//! for epoch in 0..2 {
+//!     for rows in batches(&shuffled(train.len(), 1, epoch), 32)? {
+//!         let (features, targets) = train.select(rows)?;
+//!         assert_eq!(features.shape()[0], targets.shape()[0]);
+//!     }
+//! }
+//! # Ok::<(), anygrad_core::Error>(())
+//! ```
+
+mod dataset;
+pub mod generate;
+mod idx;
+mod order;
+pub mod series;
+mod standardize;
+mod table;
+pub mod text;
+mod windows;
+
+pub use dataset::Dataset;
+pub use idx::{Mnist, load_mnist, read_idx};
+pub use order::{batches, folds, shuffled};
+pub use standardize::Standardizer;
+pub use table::{Header, Table, Task};
+
+use std::path::Path;
+
+/// The bytes of a file, or an error that names it.
+fn read_file(path: &Path) -> anygrad_core::Result<Vec<u8>> {
+    std::fs::read(path)
+        .map_err(|error| anygrad_core::Error::input(format!("{}: cannot be read: {error}", path.display())))
+}

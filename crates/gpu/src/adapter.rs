@@ -13,7 +13,7 @@ pub const ADAPTER_VARIABLE: &str = "ANYGRAD_ADAPTER";
 
 /// Which adapter to use.
 ///
-/// As text: nothing or `best`, a number, `software` (or `cpu`), `interpreter`, or any part of what
+/// As text: nothing or `best`, a number, `software`, `cpu` for the interpreter, or any part of what
 /// [`adapters`] shows for it, such as `nvidia` or `vulkan`; capitals do not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Choice {
@@ -45,8 +45,8 @@ impl From<String> for Choice {
         let text = text.trim();
         match text.to_lowercase().as_str() {
             "" | "best" => Choice::Best,
-            "software" | "cpu" => Choice::Software,
-            "interpreter" => Choice::Interpreter,
+            "software" => Choice::Software,
+            "cpu" | "interpreter" => Choice::Interpreter,
             _ => text.parse().map_or_else(|_| Choice::Name(text.to_owned()), Choice::Index),
         }
     }
@@ -225,7 +225,7 @@ mod tests {
         for (text, choice) in [
             ("", Choice::Best),
             ("Software", Choice::Software),
-            ("cpu", Choice::Software),
+            ("cpu", Choice::Interpreter),
             (" 2 ", Choice::Index(2)),
             ("interpreter", Choice::Interpreter),
             ("RTX 3050", Choice::Name("RTX 3050".into())),

@@ -6,6 +6,7 @@ mod buffer;
 mod device;
 mod guard;
 mod pipeline;
+mod session;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use adapter::adapters;
@@ -13,3 +14,4 @@ pub use adapter::{ADAPTER_VARIABLE, Choice, adapters_async};
 pub use buffer::Buffer;
 pub use device::{Command, Device};
 pub use pipeline::{BindGroup, Pipeline};
+pub use session::{Program, Session};

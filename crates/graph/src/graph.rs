@@ -91,7 +91,13 @@ impl Graph {
     /// The same name gives the same value.
     #[track_caller]
     pub fn state(&self, name: &str, sizes: &[usize]) -> Tensor<'_> {
-        self.named(name, sizes, DType::F32, Origin::State(name.into()))
+        self.state_of(name, sizes, DType::F32)
+    }
+
+    /// As [`Graph::state`], of any dtype: a step counter is a `u32`.
+    #[track_caller]
+    pub fn state_of(&self, name: &str, sizes: &[usize], dtype: DType) -> Tensor<'_> {
+        self.named(name, sizes, dtype, Origin::State(name.into()))
     }
 
     #[track_caller]

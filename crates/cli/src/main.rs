@@ -1,0 +1,3 @@
+//! The `anygrad` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Small data sets made by us.

@@ -1,0 +1,1 @@
+//! Layers, losses, optimizers, metrics and the trainer of anygrad.
