@@ -152,35 +152,49 @@ impl Case {
     ///
     /// # Errors
     /// The expression is not valid.
-    pub fn graph(&self, graph: &Graph) -> Result<(usize, Vec<crate::ValueId>)> {
-        let inputs: Vec<Tensor<'_>> = self
+    pub fn graph<'g>(&self, graph: &'g Graph) -> Result<CaseGraph<'g>> {
+        let inputs: Vec<Tensor<'g>> = self
             .inputs
             .iter()
             .enumerate()
             .map(|(i, (shape, dtype, _))| graph.input(&format!("x{i}"), shape, *dtype))
             .collect();
         let results = (self.build)(&inputs);
-        let forward = results.len();
-        let mut outputs: Vec<_> = results.iter().map(|y| y.id()).collect();
         graph.check()?;
+        let mut built = CaseGraph { results, loss: None, gradients: Vec::new() };
         if self.differentiable {
-            let floats: Vec<Tensor<'_>> = inputs.iter().copied().filter(|x| x.dtype().is_float()).collect();
-            let loss = results
-                .iter()
-                .enumerate()
-                .filter(|(_, y)| y.dtype().is_float())
-                .map(|(i, &y)| {
-                    let weights = Fill::Uniform(0.5, 1.5).numbers(y.shape().elements(), 77 + i as u64);
-                    let weights = graph.constant(Array::from_f64(y.shape(), DType::F32, &weights));
-                    (y * weights).sum_all() * 1.5
-                })
-                .reduce(|a, b| a + b);
-            if let Some(loss) = loss {
-                outputs.extend(graph.gradients(loss, &floats).iter().map(|g| g.id()));
-            }
+            let weighted = |(i, &y): (usize, &Tensor<'g>)| {
+                let weights = Fill::Uniform(0.5, 1.5).numbers(y.shape().elements(), 77 + i as u64);
+                let weights = graph.constant(Array::from_f64(y.shape(), DType::F32, &weights));
+                (y * weights).sum_all() * 1.5
+            };
+            let floats = built.results.iter().enumerate().filter(|(_, y)| y.dtype().is_float());
+            built.loss = floats.map(weighted).reduce(|a, b| a + b);
+        }
+        if let Some(loss) = built.loss {
+            let wrt: Vec<_> = inputs.iter().enumerate().filter(|(_, x)| x.dtype().is_float()).collect();
+            let gradients = graph.gradients(loss, &wrt.iter().map(|(_, x)| **x).collect::<Vec<_>>());
+            built.gradients = wrt.iter().map(|(i, _)| *i).zip(gradients).collect();
             graph.check()?;
         }
-        Ok((forward, outputs))
+        Ok(built)
+    }
+}
+
+/// The graph of a case.
+pub struct CaseGraph<'g> {
+    /// The results of the expression.
+    pub results: Vec<Tensor<'g>>,
+    /// A loss made from the results, when the case is differentiable.
+    pub loss: Option<Tensor<'g>>,
+    /// The number of each float input, with the gradient of the loss with respect to it.
+    pub gradients: Vec<(usize, Tensor<'g>)>,
+}
+
+impl<'g> CaseGraph<'g> {
+    /// Results, then gradients.
+    pub fn outputs(&self) -> Vec<Tensor<'g>> {
+        self.results.iter().copied().chain(self.gradients.iter().map(|(_, dx)| *dx)).collect()
     }
 }
 

@@ -71,6 +71,11 @@ impl Interpreter {
         self.named.insert(name.into(), Values::from_array(array));
     }
 
+    /// As [`Interpreter::write`], with numbers in full precision.
+    pub fn write_values(&mut self, name: &str, values: Values) {
+        self.named.insert(name.into(), values);
+    }
+
     /// An input or a piece of state as it stands, rounded to its dtype.
     pub fn read(&self, name: &str) -> Option<Array> {
         self.named.get(name).map(Values::to_array)
