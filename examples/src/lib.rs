@@ -1,6 +1,8 @@
-//! What the four programs of anygrad share: options, tables and plots.
+//! What the four programs of anygrad share: options, data in parts, tables and plots.
 
 pub mod files;
 pub mod options;
+pub mod parts;
 pub mod plot;
 pub mod tables;
+pub mod trend;
