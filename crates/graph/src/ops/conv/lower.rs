@@ -1,0 +1,186 @@
+use anygrad_core::{Caps, Error, Result, Shape};
+use anygrad_shaders::{self as shaders, ConvDirectParams, ConvDirectWeightParams, ReduceParams};
+
+use super::geometry::Geometry;
+use crate::{Dispatch, Kernels, Lowering, Meta, Operand, workgroups};
+
+/// Invocations in a workgroup of the direct kernels: one subgroup where shuffles are used.
+const LANES: usize = 8;
+
+/// Pixels, or columns of the weight, that one invocation of the direct kernels makes.
+const PER_INVOCATION: usize = 4;
+
+/// Workgroups that keep an adapter busy; below, the sum is cut into parts.
+const BUSY: usize = 512;
+
+/// Terms under which a part of a sum is not worth its dispatch.
+const MIN_TERMS: usize = 256;
+
+/// Parts of a sum that one invocation of the reduction adds up.
+const MAX_PARTS: usize = 1024;
+
+/// How a sum over `rows` rows of `row_terms` terms each is cut: `(parts, rows per part)`.
+///
+/// # Errors
+/// The parts would exceed the adapter's loop limit.
+fn cut(rows: usize, row_terms: usize, blocks: usize, caps: &Caps) -> Result<(usize, usize)> {
+    // Both loops count: one iteration per row and one per term.
+    let max_rows = caps.max_iterations as usize / (row_terms + 1);
+    let wanted = BUSY.div_ceil(blocks.max(1)).min((rows * row_terms).div_ceil(MIN_TERMS)).max(1);
+    let parts = wanted.max(rows.div_ceil(max_rows.max(1))).min(MAX_PARTS).max(1);
+    let rows_per_part = rows.div_ceil(parts).max(1);
+    if rows_per_part > max_rows {
+        return Err(Error::unsupported(format!(
+            "a sum of {rows} x {row_terms} terms in {parts} parts exceeds the {} loop iterations of {caps}",
+            caps.max_iterations
+        )));
+    }
+    Ok((rows.div_ceil(rows_per_part).max(1), rows_per_part))
+}
+
+/// Adds up the parts that the first dispatches left in scratch 0, in a fixed order.
+fn add_parts(kernels: &mut Kernels, parts: usize, outputs: usize) {
+    kernels.dispatches.push(Dispatch {
+        kernel: &shaders::REDUCE,
+        overrides: vec![("KIND", 0.0)],
+        params: ReduceParams {
+            outputs: outputs as u32,
+            middle: parts as u32,
+            inner: outputs as u32,
+            parts: 1,
+            terms: parts as u32,
+        }
+        .bytes(),
+        bindings: vec![Operand::Scratch(0), Operand::Output(0)],
+        workgroups: workgroups(outputs.div_ceil(64)),
+    });
+}
+
+fn pair(sizes: [usize; 2]) -> [u32; 2] {
+    sizes.map(|size| size as u32)
+}
+
+pub(super) fn forward(conv: &Geometry, caps: &Caps) -> Result<Lowering> {
+    image(conv, false, caps)
+}
+
+pub(super) fn input_gradient(conv: &Geometry, caps: &Caps) -> Result<Lowering> {
+    image(conv, true, caps)
+}
+
+/// The direct kernel that makes y from x, or dx from dy.
+fn image(conv: &Geometry, input_gradient: bool, caps: &Caps) -> Result<Lowering> {
+    let taps = conv.kernel[0] * conv.kernel[1];
+    let forward = (conv.in_channels, conv.out_channels, conv.input, conv.output);
+    let (depth, channels, from_size, to_size) =
+        if input_gradient { (forward.1, forward.0, forward.3, forward.2) } else { forward };
+    let (out_step, in_step) = (conv.in_channels * taps, taps);
+    let (a_channel, a_depth) = if input_gradient { (in_step, out_step) } else { (out_step, in_step) };
+    let pixels = conv.batch * to_size[0] * to_size[1];
+    let kernel = if channels < 3 {
+        &shaders::CONV_DIRECT_DEPTHWISE
+    } else if caps.is_cpu() && caps.fixed_subgroup() == Some(LANES as u32) {
+        &shaders::CONV_DIRECT_SHUFFLE
+    } else {
+        &shaders::CONV_DIRECT
+    };
+    let channel_blocks = channels.div_ceil(if channels < 3 { 1 } else { 8 });
+    let pixel_blocks = pixels.div_ceil(LANES * PER_INVOCATION);
+    let blocks = conv.groups * channel_blocks * pixel_blocks;
+    let (parts, rows_per_part) = cut(depth * conv.kernel[0], conv.kernel[1], blocks, caps)?;
+    let outputs = pixels * conv.groups * channels;
+    let mut kernels = Kernels::default();
+    if parts > 1 {
+        kernels.scratch.push(Meta::f32(Shape::new(&[parts, outputs])?));
+    }
+    kernels.dispatches.push(Dispatch {
+        kernel,
+        overrides: vec![
+            ("INPUT_GRADIENT", f64::from(u8::from(input_gradient))),
+            ("STRIDE_Y", conv.stride[0] as f64),
+            ("STRIDE_X", conv.stride[1] as f64),
+        ],
+        params: ConvDirectParams {
+            from_size: pair(from_size),
+            to_size: pair(to_size),
+            kernel: pair(conv.kernel),
+            dilation: pair(conv.dilation),
+            before: pair(conv.before),
+            groups: conv.groups as u32,
+            channels: channels as u32,
+            depth: depth as u32,
+            pixels: pixels as u32,
+            channel_blocks: channel_blocks as u32,
+            pixel_blocks: pixel_blocks as u32,
+            parts: parts as u32,
+            rows_per_part: rows_per_part as u32,
+            a_group: (conv.out_channels * out_step) as u32,
+            a_channel: a_channel as u32,
+            a_depth: a_depth as u32,
+        }
+        .bytes(),
+        bindings: vec![
+            Operand::Input(1),
+            Operand::Input(0),
+            if parts > 1 { Operand::Scratch(0) } else { Operand::Output(0) },
+        ],
+        workgroups: workgroups(blocks * parts),
+    });
+    if parts > 1 {
+        add_parts(&mut kernels, parts, outputs);
+    }
+    Ok(Lowering::Kernels(kernels))
+}
+
+pub(super) fn weight_gradient(conv: &Geometry, caps: &Caps) -> Result<Lowering> {
+    let columns = conv.in_channels * conv.kernel[0] * conv.kernel[1];
+    let kernel = if conv.out_channels < 3 {
+        &shaders::CONV_DIRECT_WEIGHT_DEPTHWISE
+    } else if caps.is_cpu() && caps.fixed_subgroup() == Some(LANES as u32) {
+        &shaders::CONV_DIRECT_WEIGHT_SHUFFLE
+    } else {
+        &shaders::CONV_DIRECT_WEIGHT
+    };
+    let channel_blocks = conv.out_channels.div_ceil(if conv.out_channels < 3 { 1 } else { 8 });
+    let column_blocks = columns.div_ceil(LANES * PER_INVOCATION);
+    let blocks = conv.groups * channel_blocks * column_blocks;
+    let rows = conv.batch * conv.output[0];
+    let (parts, rows_per_part) = cut(rows, conv.output[1], blocks, caps)?;
+    let outputs = conv.groups * conv.out_channels * columns;
+    let mut kernels = Kernels::default();
+    if parts > 1 {
+        kernels.scratch.push(Meta::f32(Shape::new(&[parts, outputs])?));
+    }
+    kernels.dispatches.push(Dispatch {
+        kernel,
+        overrides: Vec::new(),
+        params: ConvDirectWeightParams {
+            in_size: pair(conv.input),
+            out_size: pair(conv.output),
+            kernel: pair(conv.kernel),
+            stride: pair(conv.stride),
+            dilation: pair(conv.dilation),
+            before: pair(conv.before),
+            groups: conv.groups as u32,
+            in_channels: conv.in_channels as u32,
+            out_channels: conv.out_channels as u32,
+            channel_blocks: channel_blocks as u32,
+            columns: columns as u32,
+            column_blocks: column_blocks as u32,
+            rows: rows as u32,
+            parts: parts as u32,
+            rows_per_part: rows_per_part as u32,
+        }
+        .bytes(),
+        bindings: vec![
+            Operand::Input(1),
+            Operand::Input(0),
+            if parts > 1 { Operand::Scratch(0) } else { Operand::Output(0) },
+        ],
+        workgroups: workgroups(blocks * parts),
+    });
+    if parts > 1 {
+        add_parts(&mut kernels, parts, outputs);
+    }
+    Ok(Lowering::Kernels(kernels))
+}
