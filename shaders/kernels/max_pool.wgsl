@@ -4,7 +4,7 @@
 // With SELECT, y is z where x is largest (0 if a window holds padding only); else z is not read.
 // One invocation per window, which goes through it row by row.
 // Dispatch: ceil(windows / 64) workgroups.  Reads the kernel's size of x per window, writes y once.
-// use: group, scalar, pool_winner
+// use: group, pointwise, tanh, erf, scalar, pool_winner
 // hole: epilogue
 
 @group(0) @binding(0) var<uniform> params: Params;
