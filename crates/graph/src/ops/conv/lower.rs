@@ -2,6 +2,7 @@ use anygrad_core::{Caps, Error, Result, Shape};
 use anygrad_shaders::{self as shaders, ConvDirectParams, ConvDirectWeightParams, ReduceParams};
 
 use super::geometry::Geometry;
+use super::rows;
 use crate::{Dispatch, Kernels, Lowering, Meta, Operand, workgroups};
 
 /// Invocations in a workgroup of the direct kernels: one subgroup where shuffles are used.
@@ -56,15 +57,22 @@ fn add_parts(kernels: &mut Kernels, parts: usize, outputs: usize) {
     });
 }
 
-fn pair(sizes: [usize; 2]) -> [u32; 2] {
+pub(super) fn pair(sizes: [usize; 2]) -> [u32; 2] {
     sizes.map(|size| size as u32)
 }
 
 pub(super) fn forward(conv: &Geometry, caps: &Caps) -> Result<Lowering> {
+    if rows::fits(conv, caps) && conv.out_channels > 1 && conv.in_channels > 0 {
+        return rows::image(conv, false);
+    }
     image(conv, false, caps)
 }
 
 pub(super) fn input_gradient(conv: &Geometry, caps: &Caps) -> Result<Lowering> {
+    // One channel out of sixteen would be worth its work.
+    if rows::fits(conv, caps) && conv.in_channels > 1 {
+        return rows::image(conv, true);
+    }
     image(conv, true, caps)
 }
 

@@ -9,6 +9,7 @@
 mod cases;
 mod geometry;
 mod lower;
+mod rows;
 
 use anygrad_core::{Caps, Error, Result, Shape};
 
