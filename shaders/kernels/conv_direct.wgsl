@@ -5,8 +5,8 @@
 // y: the image that is made, [parts, n, groups * channels, to_h, to_w]: y, or dx
 // The loop, outside in: block of pixels, block of channels, depth (a channel of b) and kernel row,
 // kernel column, channel of y, pixel. `parts` cuts the sum over depth and kernel rows.
-// Each invocation makes 4 neighbouring pixels of CHANNELS channels in registers.
-// Dispatch: parts * groups * channel blocks * pixel blocks of 8 x 4 pixels.
+// Each invocation makes 4 pixels of CHANNELS channels in registers.
+// Dispatch: parts * groups * channel blocks * pixel blocks of GROUP x 4 pixels.
 // Reads b once per kernel tap and block of channels, the weight once per block of pixels.
 // use: group, pointwise, tanh, erf, scalar
 // hole: epilogue
@@ -53,7 +53,10 @@ fn positions(at: vec4<u32>, offset: u32, before: u32, stride: u32) -> vec4<u32> 
     return at * stride + vec4(offset) - vec4(before);
 }
 
-@compute @workgroup_size(8)
+// 8 with subgroups of 8, else as many as fill the adapter's.
+override GROUP: u32;
+
+@compute @workgroup_size(GROUP)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -69,7 +72,7 @@ fn main(
         return;
     }
     // The pixels of this invocation; those past the end repeat the last one.
-    let pixel = vec4(pixel_block * 32u + lane * 4u) + vec4(0u, 1u, 2u, 3u);
+    let pixel = vec4(pixel_block * 4u * GROUP + lane) + vec4(0u, 1u, 2u, 3u) * GROUP;
     let counted = min(pixel, vec4(params.pixels - 1u));
     let to_area = params.to_size.x * params.to_size.y;
     let n = counted / to_area;

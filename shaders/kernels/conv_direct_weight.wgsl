@@ -4,8 +4,8 @@
 // y: [parts, groups * out_c, in_c, kernel_h, kernel_w]
 // The loop, outside in: block of columns (in_c, kernel_h, kernel_w), block of output channels, row
 // (n, out_h), pixel, output channel, column. `parts` cuts the sum over rows.
-// Each invocation makes 4 neighbouring columns of 8 output channels in registers.
-// Dispatch: parts * groups * channel blocks * column blocks of 8 x 4 columns.
+// Each invocation makes 4 columns of 8 output channels in registers.
+// Dispatch: parts * groups * channel blocks * column blocks of GROUP x 4 columns.
 // Reads dy once per block of columns, x once per kernel tap and block of channels.
 // use: group, pointwise, tanh, erf, scalar
 // hole: epilogue
@@ -35,7 +35,10 @@ struct Params {
 @group(0) @binding(2) var<storage, read> b: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(8)
+// 8 with subgroups of 8, else as many as fill the adapter's.
+override GROUP: u32;
+
+@compute @workgroup_size(GROUP)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -51,7 +54,7 @@ fn main(
         return;
     }
     // The columns of this invocation; those past the end repeat the last one.
-    let column = vec4(column_block * 32u + lane * 4u) + vec4(0u, 1u, 2u, 3u);
+    let column = vec4(column_block * 4u * GROUP + lane) + vec4(0u, 1u, 2u, 3u) * GROUP;
     let counted = min(column, vec4(params.columns - 1u));
     let taps = params.kernel.x * params.kernel.y;
     let in_channel = counted / taps;

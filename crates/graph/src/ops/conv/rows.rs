@@ -1,16 +1,19 @@
 //! Lowering to the kernels for software adapters: 3x3, stride 1, one group, subgroups of 8.
 
 use anygrad_core::{Caps, Result, Shape};
-use anygrad_shaders::{self as shaders, ConvPackParams, ConvPadParams, ConvRowsParams};
+use anygrad_shaders::{self as shaders, ConvPackParams, ConvPadParams, ConvRowsParams, ConvRowsWeightParams};
 
 use super::geometry::Geometry;
-use super::lower::pair;
+use super::lower::{add_parts, cut, pair};
 use crate::{Dispatch, Kernels, Lowering, Meta, Operand, workgroups};
 
 /// Channels that one workgroup of the kernel makes, and vec4s of weights that it reads for each
 /// channel of the input.
 const CHANNELS: usize = 16;
 const WEIGHT_QUADS: usize = 40;
+
+/// Workgroups that keep the cores of a processor busy, with room to even out.
+const BUSY_CORES: usize = 64;
 
 /// Whether the kernels of this file can run, and pay.
 pub(super) fn fits(conv: &Geometry, caps: &Caps) -> bool {
@@ -104,4 +107,64 @@ pub(super) fn image(conv: &Geometry, input_gradient: bool) -> Result<Lowering> {
             },
         ],
     }))
+}
+
+/// dw from x and dy.
+///
+/// # Errors
+/// Too many elements to address, or a sum too long for the adapter's loops.
+pub(super) fn weight_gradient(conv: &Geometry, caps: &Caps) -> Result<Lowering> {
+    /// Output channels of one workgroup, in `conv_rows_weight.wgsl`.
+    const OUT_CHANNELS: usize = 32;
+    let (kernel, in_channels) = if conv.in_channels == 1 {
+        (&shaders::CONV_ROWS_WEIGHT_1, 1)
+    } else {
+        (&shaders::CONV_ROWS_WEIGHT_4, 4)
+    };
+    let [out_rows, out_width] = conv.output;
+    let dy_quads = out_width.div_ceil(4);
+    let x_size = [out_rows + 2, dy_quads + 1];
+    let in_blocks = conv.in_channels.div_ceil(in_channels);
+    let out_blocks = conv.out_channels.div_ceil(OUT_CHANNELS);
+    let rows = conv.batch * out_rows;
+    let (parts, rows_per_part) = cut(rows, dy_quads, in_blocks * out_blocks, BUSY_CORES, caps)?;
+    let outputs = conv.out_channels * conv.in_channels * 9;
+    let (x_planes, dy_planes) = (conv.batch * conv.in_channels, conv.batch * conv.out_channels);
+    let mut kernels = Kernels {
+        scratch: vec![
+            Meta::f32(Shape::new(&[x_planes, x_size[0], 4 * x_size[1]])?),
+            Meta::f32(Shape::new(&[dy_planes, out_rows, 4 * dy_quads])?),
+        ],
+        dispatches: vec![
+            pad(x_planes, conv.input, pair(conv.before), x_size, Operand::Input(0), Operand::Scratch(0)),
+            pad(dy_planes, conv.output, [0; 2], [out_rows, dy_quads], Operand::Input(1), Operand::Scratch(1)),
+            Dispatch {
+                kernel,
+                overrides: Vec::new(),
+                params: ConvRowsWeightParams {
+                    in_channels: conv.in_channels as u32,
+                    out_channels: conv.out_channels as u32,
+                    in_blocks: in_blocks as u32,
+                    out_blocks: out_blocks as u32,
+                    out_rows: out_rows as u32,
+                    quads: x_size[1] as u32,
+                    dy_quads: dy_quads as u32,
+                    rows: rows as u32,
+                    parts: parts as u32,
+                    rows_per_part: rows_per_part as u32,
+                }
+                .bytes(),
+                bindings: vec![
+                    Operand::Scratch(0),
+                    Operand::Scratch(1),
+                    if parts > 1 { Operand::Scratch(2) } else { Operand::Output(0) },
+                ],
+                workgroups: workgroups(parts * in_blocks * out_blocks),
+            },
+        ],
+    };
+    if parts > 1 {
+        add_parts(&mut kernels, parts, outputs)?;
+    }
+    Ok(Lowering::Kernels(kernels))
 }
