@@ -24,16 +24,16 @@ fn main(
     }
     let window = vec2(out_row - plane * params.out_size.x, i - out_row * params.out_size.y);
     // Before the image the differences wrap around and are far outside.
-    let corner = window * params.stride - params.before;
+    let corner = window * vec2(STRIDE_Y, STRIDE_X) - params.before;
     var sum = 0.0;
     for (var j = 0u; j < params.kernel.x; j++) {
-        let row = corner.x + j * params.dilation.x;
+        let row = corner.x + j * DILATION_Y;
         if row >= params.in_size.x {
             continue;
         }
         let line = (plane * params.in_size.x + row) * params.in_size.y;
         for (var k = 0u; k < params.kernel.y; k++) {
-            let column = corner.y + k * params.dilation.y;
+            let column = corner.y + k * DILATION_X;
             if column < params.in_size.y {
                 sum += x[line + column];
             }

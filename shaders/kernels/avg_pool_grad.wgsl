@@ -30,8 +30,8 @@ fn main(
         for (var q = range.y; q < range.w; q++) {
             let window = vec2(p, q);
             // With a dilation a window passes over pixels between its elements.
-            let gap = (pixel + params.before - window * params.stride) % params.dilation;
-            if all(gap == vec2(0u)) {
+            let away = pixel + params.before - window * vec2(STRIDE_Y, STRIDE_X);
+            if away.x % DILATION_Y == 0u && away.y % DILATION_X == 0u {
                 sum += dy[line + q] / count_of(window);
             }
         }

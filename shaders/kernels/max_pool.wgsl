@@ -4,8 +4,10 @@
 // With SELECT, y is z where x is largest (0 if a window holds padding only); else z is not read.
 // One invocation per window, which goes through it row by row.
 // Dispatch: ceil(windows / 64) workgroups.  Reads the kernel's size of x per window, writes y once.
-// use: group, pointwise, tanh, erf, scalar, pool_winner
+// use: group, pointwise, tanh, erf, scalar
 // hole: epilogue
+// variant max_pool: use pool_winner
+// variant max_pool_2: use pool_winner_2
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -29,11 +31,11 @@ fn main(
     let window = vec2(row - plane * params.out_size.x, i - row * params.out_size.y);
     let winner = winner_of(plane, window);
     var value = 0.0;
-    if winner != NO_WINNER {
+    if winner.at != NO_WINNER {
         if SELECT {
-            value = z[winner];
+            value = z[winner.at];
         } else {
-            value = x[winner];
+            value = winner.value;
         }
     } else if !SELECT {
         value = bitcast<f32>(0xff800000u + min(params.planes, 0u));

@@ -21,5 +21,5 @@ fn main(
     if plane >= params.planes {
         return;
     }
-    winners[i] = winner_of(plane, vec2(row - plane * params.out_size.x, i - row * params.out_size.y));
+    winners[i] = winner_of(plane, vec2(row - plane * params.out_size.x, i - row * params.out_size.y)).at;
 }

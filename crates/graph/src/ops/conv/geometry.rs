@@ -58,7 +58,11 @@ impl Geometry {
             let [before, after] = conv.padding[axis];
             let padded = input[axis].saturating_add(before).saturating_add(after);
             let span = kernel[axis].saturating_sub(1).saturating_mul(conv.dilation[axis]).saturating_add(1);
-            if kernel[axis] == 0 || span > padded || padded > MAX_SIZE || conv.stride[axis] > MAX_SIZE {
+            if kernel[axis] == 0
+                || span > padded
+                || padded > MAX_SIZE
+                || conv.stride[axis].max(conv.dilation[axis]) > MAX_SIZE
+            {
                 return Err(Error::shape(format!(
                     "a kernel of {} with dilation {} spans {span}, the input with padding has {} + {before} + {after}, stride {} (sizes up to {MAX_SIZE})",
                     kernel[axis], conv.dilation[axis], input[axis], conv.stride[axis]

@@ -19,8 +19,6 @@ macro_rules! params {
             in_size: pair($windows.input),
             out_size: pair($windows.output),
             kernel: pair(pool.kernel),
-            stride: pair(pool.stride),
-            dilation: pair(pool.dilation),
             before: pair(pool.padding.map(|[before, _]| before)),
             after: pair(pool.padding.map(|[_, after]| after)),
             planes: ($windows.batch * $windows.channels) as u32,
@@ -49,6 +47,19 @@ fn check(windows: &Windows, caps: &Caps) -> Result<()> {
     Ok(())
 }
 
+/// The kernel that finds the largest elements.
+fn largest(windows: &Windows) -> &'static Kernel {
+    if side_by_side(windows) { &shaders::MAX_POOL_2 } else { &shaders::MAX_POOL }
+}
+
+/// Whether all windows are 2 x 2, touch, and hold no padding: the common case, without loops.
+fn side_by_side(windows: &Windows) -> bool {
+    let pool = &windows.pool;
+    (pool.kernel, pool.stride, pool.dilation) == ([2; 2], [2; 2], [1; 2])
+        && pool.padding.map(|[before, _]| before) == [0; 2]
+        && (0..2).all(|axis| 2 * windows.output[axis] <= windows.input[axis])
+}
+
 fn outputs(windows: &Windows) -> usize {
     windows.batch * windows.channels * windows.output[0] * windows.output[1]
 }
@@ -58,12 +69,20 @@ fn inputs(windows: &Windows) -> usize {
 }
 
 fn dispatch(
+    windows: &Windows,
     kernel: &'static Kernel,
     params: Vec<u8>,
     bindings: Vec<Operand>,
-    overrides: Vec<(&'static str, f64)>,
+    mut overrides: Vec<(&'static str, f64)>,
     invocations: usize,
 ) -> Dispatch {
+    let ([stride_y, stride_x], [dilation_y, dilation_x]) = (windows.pool.stride, windows.pool.dilation);
+    overrides.extend([
+        ("STRIDE_Y", stride_y as f64),
+        ("STRIDE_X", stride_x as f64),
+        ("DILATION_Y", dilation_y as f64),
+        ("DILATION_X", dilation_x as f64),
+    ]);
     Dispatch { kernel, overrides, params, bindings, workgroups: workgroups(invocations.div_ceil(GROUP)) }
 }
 
@@ -72,7 +91,14 @@ pub(super) fn max(windows: &Windows, caps: &Caps) -> Result<Lowering> {
     check(windows, caps)?;
     let bindings = vec![Operand::Input(0), Operand::Input(0), Operand::Output(0)];
     let params = params!(MaxPoolParams, windows);
-    Ok(Kernels::one(dispatch(&shaders::MAX_POOL, params, bindings, vec![("SELECT", 0.0)], outputs(windows))))
+    Ok(Kernels::one(dispatch(
+        windows,
+        largest(windows),
+        params,
+        bindings,
+        vec![("SELECT", 0.0)],
+        outputs(windows),
+    )))
 }
 
 /// y = the element of z where the largest of x stands.
@@ -80,17 +106,36 @@ pub(super) fn max_select(windows: &Windows, caps: &Caps) -> Result<Lowering> {
     check(windows, caps)?;
     let bindings = vec![Operand::Input(0), Operand::Input(1), Operand::Output(0)];
     let params = params!(MaxPoolParams, windows);
-    Ok(Kernels::one(dispatch(&shaders::MAX_POOL, params, bindings, vec![("SELECT", 1.0)], outputs(windows))))
+    Ok(Kernels::one(dispatch(
+        windows,
+        largest(windows),
+        params,
+        bindings,
+        vec![("SELECT", 1.0)],
+        outputs(windows),
+    )))
 }
 
 /// The winners of all windows first; then each pixel of x asks the windows that cover it.
 pub(super) fn max_gradient(windows: &Windows, caps: &Caps) -> Result<Lowering> {
     check(windows, caps)?;
+    if side_by_side(windows) {
+        let windows_and_rest = windows.input.map(|size| size.div_ceil(2)).iter().product::<usize>();
+        return Ok(Kernels::one(dispatch(
+            windows,
+            &shaders::MAX_POOL_GRAD_2,
+            params!(MaxPoolGrad2Params, windows),
+            vec![Operand::Input(0), Operand::Input(1), Operand::Output(0)],
+            Vec::new(),
+            windows.batch * windows.channels * windows_and_rest,
+        )));
+    }
     let winners = Meta { shape: windows.output()?.shape, dtype: DType::U32 };
     Ok(Lowering::Kernels(Kernels {
         scratch: vec![winners],
         dispatches: vec![
             dispatch(
+                windows,
                 &shaders::MAX_POOL_WINNER,
                 params!(MaxPoolWinnerParams, windows),
                 vec![Operand::Input(0), Operand::Scratch(0)],
@@ -98,6 +143,7 @@ pub(super) fn max_gradient(windows: &Windows, caps: &Caps) -> Result<Lowering> {
                 outputs(windows),
             ),
             dispatch(
+                windows,
                 &shaders::MAX_POOL_GRAD,
                 params!(MaxPoolGradParams, windows),
                 vec![Operand::Scratch(0), Operand::Input(1), Operand::Output(0)],
@@ -112,6 +158,7 @@ pub(super) fn max_gradient(windows: &Windows, caps: &Caps) -> Result<Lowering> {
 pub(super) fn average(windows: &Windows, count_include_pad: bool, caps: &Caps) -> Result<Lowering> {
     check(windows, caps)?;
     Ok(Kernels::one(dispatch(
+        windows,
         &shaders::AVG_POOL,
         params!(AvgPoolParams, windows),
         vec![Operand::Input(0), Operand::Output(0)],
@@ -124,6 +171,7 @@ pub(super) fn average(windows: &Windows, count_include_pad: bool, caps: &Caps) -
 pub(super) fn average_gradient(windows: &Windows, count_include_pad: bool, caps: &Caps) -> Result<Lowering> {
     check(windows, caps)?;
     Ok(Kernels::one(dispatch(
+        windows,
         &shaders::AVG_POOL_GRAD,
         params!(AvgPoolGradParams, windows),
         vec![Operand::Input(0), Operand::Output(0)],

@@ -39,7 +39,7 @@ impl Windows {
                     "padding of {before} and {after} is not smaller than the window, which spans {span}"
                 )));
             }
-            if span > padded || padded > MAX_SIZE || stride > MAX_SIZE {
+            if span > padded || padded > MAX_SIZE || stride.max(dilation) > MAX_SIZE {
                 return Err(Error::shape(format!(
                     "a window of {kernel} with dilation {dilation} spans {span}, the input with padding has {} + {before} + {after}, stride {stride} (sizes up to {MAX_SIZE})",
                     input[axis]
