@@ -2,13 +2,21 @@
 //!
 //! To add one, write its file and name it twice here.
 
+mod conv;
 mod pointwise;
+mod pool;
 mod reduce;
 mod view;
+
+pub use conv::Conv;
+pub use pool::Pool;
 
 use crate::Case;
 
 /// The cases of every operator: what gradient check, conformance tests and `verify` run.
 pub fn cases() -> Vec<Case> {
-    [pointwise::cases(), reduce::cases(), view::cases()].into_iter().flatten().collect()
+    [conv::cases(), pointwise::cases(), pool::cases(), reduce::cases(), view::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
