@@ -2,13 +2,19 @@
 //!
 //! To add one, write its file and name it twice here.
 
+mod concat;
+mod pad;
 mod pointwise;
 mod reduce;
+mod slice;
 mod view;
 
 use crate::Case;
 
 /// The cases of every operator: what gradient check, conformance tests and `verify` run.
 pub fn cases() -> Vec<Case> {
-    [pointwise::cases(), reduce::cases(), view::cases()].into_iter().flatten().collect()
+    [concat::cases(), pad::cases(), pointwise::cases(), reduce::cases(), slice::cases(), view::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
