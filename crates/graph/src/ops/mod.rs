@@ -3,6 +3,7 @@
 //! To add one, write its file and name it twice here.
 
 mod concat;
+mod optimizer;
 mod pad;
 mod pointwise;
 mod reduce;
@@ -11,10 +12,20 @@ mod view;
 
 use crate::Case;
 
+pub use optimizer::{Adagrad, Adam, Convention, RmsProp, Sgd, UpdateRule, WeightDecay};
+
 /// The cases of every operator: what gradient check, conformance tests and `verify` run.
 pub fn cases() -> Vec<Case> {
-    [concat::cases(), pad::cases(), pointwise::cases(), reduce::cases(), slice::cases(), view::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        concat::cases(),
+        optimizer::cases(),
+        pad::cases(),
+        pointwise::cases(),
+        reduce::cases(),
+        slice::cases(),
+        view::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
