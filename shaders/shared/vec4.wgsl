@@ -4,3 +4,5 @@ alias I = vec4<i32>;
 alias U = vec4<u32>;
 alias B = vec4<bool>;
 const LANES = 4u;
+fn sum_of(x: T) -> f32 { return (x.x + x.y) + (x.z + x.w); }
+fn max_of(x: T) -> f32 { return max(max(x.x, x.y), max(x.z, x.w)); }

@@ -3,11 +3,14 @@
 //! To add one, write its file and name it twice here.
 
 mod concat;
+mod detach;
 mod optimizer;
 mod pad;
 mod pointwise;
 mod reduce;
+mod rows;
 mod slice;
+mod softmax;
 mod view;
 
 use crate::Case;
@@ -18,11 +21,13 @@ pub use optimizer::{Adagrad, Adam, Convention, RmsProp, Sgd, UpdateRule, WeightD
 pub fn cases() -> Vec<Case> {
     [
         concat::cases(),
+        detach::cases(),
         optimizer::cases(),
         pad::cases(),
         pointwise::cases(),
         reduce::cases(),
         slice::cases(),
+        softmax::cases(),
         view::cases(),
     ]
     .into_iter()
