@@ -1,13 +1,12 @@
 // Any chain of pointwise functions.
 //
-// y: [count], in units of Y (one element or four)
+// y: [count], in groups of four elements; the last may be padding
 // The inputs and the chain itself stand in the hole, which fusion writes.
 // Each invocation computes ITEMS results, one workgroup's width apart.
 // Dispatch: ceil(count / (SIZE * ITEMS)) workgroups.  Reads each input once, writes y once.
 // use: group, pointwise, tanh, erf
 // hole: value
-// variant pointwise: use scalar; ITEMS = 1u, SIZE = 64u
-// variant pointwise_vec4: use vec4; ITEMS = 4u, SIZE = 64u
+// variant pointwise: use vec4; ITEMS = 4u, SIZE = 64u
 
 struct Params {
     count: u32,

@@ -220,7 +220,9 @@ impl Idx {
         }
         // Reading to the end also makes gzip check its sum.
         if !read_up_to(&mut stream, 1)?.is_empty() {
-            return Err(Error::input(format!("longer than the {want} bytes that {shape} of {element:?} takes")));
+            return Err(Error::input(format!(
+                "longer than the {want} bytes that {shape} of {element:?} takes"
+            )));
         }
         Ok(Idx { element, sizes, bytes })
     }

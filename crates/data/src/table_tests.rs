@@ -100,7 +100,11 @@ fn bad_cells_are_named_by_line_and_column() {
 #[test]
 fn bad_classes_are_named() {
     let cases = [
-        (Task::Multiclass, "1,0\n2,1\n3,?\n", "line 3, column 1: \"?\" is not a number, as 2 of 3 classes here are"),
+        (
+            Task::Multiclass,
+            "1,0\n2,1\n3,?\n",
+            "line 3, column 1: \"?\" is not a number, as 2 of 3 classes here are",
+        ),
         (Task::Multiclass, "1,0\n2,1.5\n", "line 2, column 1: 1.5 is no class, which is whole"),
         (Task::Multiclass, "1,a\n2,\n", "line 2, column 1: the cell is empty"),
         (Task::Multiclass, "1,a\n2,a\n", "column 1 holds 1 classes, Multiclass takes 2 or more"),

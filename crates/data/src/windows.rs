@@ -17,7 +17,8 @@ pub(crate) fn windows<T: Copy>(values: &[T], width: usize, stride: usize) -> Res
     }
     let starts = (0..values.len() - width).step_by(stride);
     let count = starts.len();
-    let too_many = || Error::input(format!("{count} windows of {width} do not fit in memory: raise the stride"));
+    let too_many =
+        || Error::input(format!("{count} windows of {width} do not fit in memory: raise the stride"));
     let mut inputs = Vec::new();
     let elements = count.checked_mul(width).ok_or_else(too_many)?;
     inputs.try_reserve_exact(elements).map_err(|_| too_many())?;

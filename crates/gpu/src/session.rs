@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use anygrad_core::{Array, Caps, Error, Result};
+use anygrad_core::{Array, Caps, Context, Error, Result};
 use anygrad_graph::{Graph, Interpreter, Meta, Origin, Precision, Tensor, ValueId};
+use anygrad_plan::{Action, Options, Plan, Role, SlotId, compile_with};
 
 use crate::adapter::Choice;
+use crate::buffer::Buffer;
+use crate::device::{Command, Device};
 use crate::guard::lock;
 
 /// Where programs run, and the state that they share: parameters and optimizer state, by name.
@@ -18,19 +21,34 @@ pub struct Session(Arc<Inner>);
 struct Inner {
     caps: Caps,
     engine: Engine,
-    metas: Mutex<HashMap<String, Meta>>,
+    /// The state that programs have asked for.
+    states: Mutex<HashMap<String, Meta>>,
 }
 
 enum Engine {
-    Cpu(Mutex<Interpreter>),
+    Interpreter(Mutex<Interpreter>),
+    Device { device: Device, states: Mutex<HashMap<String, Buffer>> },
 }
 
 /// A compiled graph: write its inputs, run it, read its outputs.
 pub struct Program {
     session: Session,
-    graph: Graph,
-    outputs: Vec<ValueId>,
-    results: Vec<Array>,
+    /// Shape of each input, and whether it was written.
+    inputs: HashMap<String, (Meta, bool)>,
+    compiled: Compiled,
+}
+
+enum Compiled {
+    Interpreter { graph: Graph, outputs: Vec<ValueId>, results: Option<Vec<Array>> },
+    Device(DeviceProgram),
+}
+
+struct DeviceProgram {
+    plan: Plan,
+    inputs: HashMap<String, Buffer>,
+    outputs: Vec<Buffer>,
+    commands: Vec<Command>,
+    was_run: bool,
 }
 
 impl Session {
@@ -40,15 +58,36 @@ impl Session {
     /// There is no such adapter, or its driver failed.
     pub async fn open(choice: &Choice) -> Result<Self> {
         match choice {
-            _ => Ok(Session::interpreter()),
+            Choice::Interpreter => Ok(Session::interpreter()),
+            _ => Ok(Session::on(Device::open(choice).await?)),
         }
+    }
+
+    /// A session on the best adapter, or on the interpreter where a machine has none.
+    ///
+    /// # Errors
+    /// A driver failed.
+    pub async fn open_or_interpreter(choice: &Choice) -> Result<Self> {
+        if *choice == Choice::Best && crate::adapters_async().await?.is_empty() {
+            return Ok(Session::interpreter());
+        }
+        Session::open(choice).await
+    }
+
+    /// A session on an open device.
+    pub fn on(device: Device) -> Self {
+        let caps = device.caps().clone();
+        Session::with(caps, Engine::Device { device, states: Mutex::default() })
     }
 
     /// A session on the interpreter: slow, and available everywhere.
     pub fn interpreter() -> Self {
         let caps = Caps { name: "built-in CPU interpreter".into(), ..Caps::baseline() };
-        let engine = Engine::Cpu(Mutex::new(Interpreter::new(Precision::F32)));
-        Session(Arc::new(Inner { caps, engine, metas: Mutex::default() }))
+        Session::with(caps, Engine::Interpreter(Mutex::new(Interpreter::new(Precision::F32))))
+    }
+
+    fn with(caps: Caps, engine: Engine) -> Self {
+        Session(Arc::new(Inner { caps, engine, states: Mutex::default() }))
     }
 
     /// What the session runs on.
@@ -56,30 +95,69 @@ impl Session {
         &self.0.caps
     }
 
+    /// Whether the session runs on the interpreter, not on a device.
+    pub fn is_interpreter(&self) -> bool {
+        matches!(self.0.engine, Engine::Interpreter(_))
+    }
+
     /// Compiles a graph for these outputs and all its updates. State keeps its value when another
-    /// program of the session has used it before.
+    /// program of the session has used it before; new state holds zeros.
     ///
     /// # Errors
-    /// The graph holds a mistake, the adapter's limits do not allow it, or the device failed.
+    /// The graph holds a mistake, the adapter's limits do not allow it, state of that name has
+    /// another shape, or the device failed.
     pub fn compile(&self, graph: &Graph, outputs: &[Tensor<'_>]) -> Result<Program> {
+        self.compile_with(graph, outputs, Options::default())
+    }
+
+    /// As [`Session::compile`], with options of the planner.
+    ///
+    /// # Errors
+    /// As [`Session::compile`].
+    pub fn compile_with(&self, graph: &Graph, outputs: &[Tensor<'_>], options: Options) -> Result<Program> {
+        self.compile_changed(graph, outputs, options, &|_| {})
+    }
+
+    /// As [`Session::compile_with`]; `change` may change the plan before it is loaded on the device.
+    /// With it a test breaks a kernel on purpose and sees whether that is noticed.
+    ///
+    /// # Errors
+    /// As [`Session::compile`].
+    pub fn compile_changed(
+        &self,
+        graph: &Graph,
+        outputs: &[Tensor<'_>],
+        options: Options,
+        change: &dyn Fn(&mut Plan),
+    ) -> Result<Program> {
         graph.check()?;
+        let mut inputs = HashMap::new();
         for (name, id) in graph.named_values() {
+            let meta = graph.meta(id);
             if matches!(graph.origin(id), Origin::State(_)) {
-                let meta = graph.meta(id);
-                match lock(&self.0.metas).entry(name.clone()).or_insert(meta) {
-                    known if *known != meta => {
-                        return Err(Error::shape(format!("state {name:?} is {known} already, not {meta}")));
-                    }
-                    _ => {}
+                let known = *lock(&self.0.states).entry(name.clone()).or_insert(meta);
+                if known != meta {
+                    return Err(Error::shape(format!(
+                        "state {name:?} is {known} in this session and was asked for as {meta}"
+                    )));
                 }
+            } else {
+                inputs.insert(name, (meta, false));
             }
         }
-        Ok(Program {
-            session: self.clone(),
-            graph: graph.clone(),
-            outputs: outputs.iter().map(|t| t.id()).collect(),
-            results: Vec::new(),
-        })
+        let compiled = match &self.0.engine {
+            Engine::Interpreter(_) => Compiled::Interpreter {
+                graph: graph.clone(),
+                outputs: outputs.iter().map(|t| t.id()).collect(),
+                results: None,
+            },
+            Engine::Device { device, states } => {
+                let mut plan = compile_with(graph, outputs, device.caps(), options)?;
+                change(&mut plan);
+                Compiled::Device(DeviceProgram::new(device, states, plan).context(|| "preparing a program")?)
+            }
+        };
+        Ok(Program { session: self.clone(), inputs, compiled })
     }
 
     /// Sets a piece of state that a program has.
@@ -88,12 +166,13 @@ impl Session {
     /// No program has it, it has another shape, or the device failed.
     pub fn write_state(&self, name: &str, array: &Array) -> Result<()> {
         let meta = self.state_meta(name)?;
-        if (array.shape(), array.dtype()) != (meta.shape, meta.dtype) {
-            let given = Meta { shape: array.shape(), dtype: array.dtype() };
-            return Err(Error::shape(format!("state {name:?} takes {meta}, {given} was written")));
-        }
+        check_meta("state", name, meta, array)?;
         match &self.0.engine {
-            Engine::Cpu(interpreter) => lock(interpreter).write(name, array),
+            Engine::Interpreter(interpreter) => lock(interpreter).write(name, array),
+            Engine::Device { device, states } => {
+                let buffer = state_buffer(device, states, name, meta.bytes())?;
+                write_padded(device, &buffer, array)?;
+            }
         }
         Ok(())
     }
@@ -105,15 +184,38 @@ impl Session {
     pub async fn read_state(&self, name: &str) -> Result<Array> {
         let meta = self.state_meta(name)?;
         match &self.0.engine {
-            Engine::Cpu(interpreter) => {
+            Engine::Interpreter(interpreter) => {
                 Ok(lock(interpreter).read(name).unwrap_or_else(|| Array::zeros(meta.shape, meta.dtype)))
+            }
+            Engine::Device { device, states } => {
+                let buffer = state_buffer(device, states, name, meta.bytes())?;
+                read_array(device, &buffer, meta).await
             }
         }
     }
 
+    /// Names and shapes of the state that programs of this session have, by name.
+    pub fn states(&self) -> Vec<(String, Meta)> {
+        let mut states: Vec<_> =
+            lock(&self.0.states).iter().map(|(name, meta)| (name.clone(), *meta)).collect();
+        states.sort_by(|a, b| a.0.cmp(&b.0));
+        states
+    }
+
+    /// Waits until all that was run is done.
+    ///
+    /// # Errors
+    /// The device failed.
+    pub fn wait(&self) -> Result<()> {
+        match &self.0.engine {
+            Engine::Interpreter(_) => Ok(()),
+            Engine::Device { device, .. } => device.wait(),
+        }
+    }
+
     fn state_meta(&self, name: &str) -> Result<Meta> {
-        let meta = lock(&self.0.metas).get(name).copied();
-        meta.ok_or_else(|| Error::input(format!("no program has a state {name:?}")))
+        let meta = lock(&self.0.states).get(name).copied();
+        meta.ok_or_else(|| Error::input(format!("no program of this session has a state {name:?}")))
     }
 }
 
@@ -121,12 +223,25 @@ impl Program {
     /// Sets an input for the next runs.
     ///
     /// # Errors
-    /// There is no such input, it has another shape, or the device failed.
+    /// There is no such input, it has another shape or dtype, or the device failed.
     pub fn write(&mut self, name: &str, array: &Array) -> Result<()> {
-        let _ = self.graph.find(name).ok_or_else(|| Error::input(format!("no input {name:?}")))?;
-        match &self.session.0.engine {
-            Engine::Cpu(interpreter) => lock(interpreter).write(name, array),
+        let Some((meta, is_written)) = self.inputs.get_mut(name) else {
+            let mut names: Vec<&String> = self.inputs.keys().collect();
+            names.sort();
+            return Err(Error::input(format!("no input is called {name:?}; there is {names:?}")));
+        };
+        check_meta("input", name, *meta, array)?;
+        match (&self.session.0.engine, &self.compiled) {
+            (Engine::Device { device, .. }, Compiled::Device(program)) => {
+                // Inputs that nothing depends on have no buffer.
+                if let Some(buffer) = program.inputs.get(name) {
+                    write_padded(device, buffer, array)?;
+                }
+            }
+            (Engine::Interpreter(interpreter), _) => lock(interpreter).write(name, array),
+            (Engine::Device { .. }, Compiled::Interpreter { .. }) => {}
         }
+        *is_written = true;
         Ok(())
     }
 
@@ -135,12 +250,19 @@ impl Program {
     /// # Errors
     /// An input was not written, or the device failed.
     pub fn run(&mut self) -> Result<()> {
-        match &self.session.0.engine {
-            Engine::Cpu(interpreter) => {
-                let mut interpreter = lock(interpreter);
-                let values = interpreter.run_values(&self.graph, &self.outputs)?;
-                self.results = values.iter().map(|v| v.to_array()).collect();
+        if let Some((name, _)) = self.inputs.iter().find(|(_, (_, is_written))| !is_written) {
+            return Err(Error::input(format!("the input {name:?} was not written")));
+        }
+        match (&self.session.0.engine, &mut self.compiled) {
+            (Engine::Interpreter(interpreter), Compiled::Interpreter { graph, outputs, results }) => {
+                let values = lock(interpreter).run_values(graph, outputs)?;
+                *results = Some(values.iter().map(|value| value.to_array()).collect());
             }
+            (Engine::Device { device, .. }, Compiled::Device(program)) => {
+                device.submit(&program.commands)?;
+                program.was_run = true;
+            }
+            _ => return Err(Error::internal("a program and its session differ")),
         }
         Ok(())
     }
@@ -149,8 +271,133 @@ impl Program {
     ///
     /// # Errors
     /// There is no such output, nothing was run yet, or the device failed.
-    pub async fn read(&mut self, output: usize) -> Result<Array> {
-        let result = self.results.get(output).cloned();
-        result.ok_or_else(|| Error::input(format!("output {output} was not computed yet")))
+    pub async fn read(&self, output: usize) -> Result<Array> {
+        let missing = || Error::input(format!("output {output} does not exist, or nothing was run yet"));
+        match (&self.session.0.engine, &self.compiled) {
+            (Engine::Device { device, .. }, Compiled::Device(program)) if program.was_run => {
+                let buffer = program.outputs.get(output).ok_or_else(missing)?;
+                read_array(device, buffer, program.plan.outputs[output].0).await
+            }
+            (_, Compiled::Interpreter { results: Some(results), .. }) => {
+                results.get(output).cloned().ok_or_else(missing)
+            }
+            _ => Err(missing()),
+        }
     }
+
+    /// The plan; none on the interpreter.
+    pub fn plan(&self) -> Option<&Plan> {
+        match &self.compiled {
+            Compiled::Device(program) => Some(&program.plan),
+            Compiled::Interpreter { .. } => None,
+        }
+    }
+
+    /// Has the driver compile all kernels now, not at the first run.
+    ///
+    /// # Errors
+    /// The device failed.
+    pub fn warm_up(&self) -> Result<()> {
+        match (&self.session.0.engine, &self.compiled) {
+            (Engine::Device { device, .. }, Compiled::Device(program)) => device.warm_up(&program.commands),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl DeviceProgram {
+    fn new(device: &Device, states: &Mutex<HashMap<String, Buffer>>, plan: Plan) -> Result<Self> {
+        let mut inputs = HashMap::new();
+        let mut buffers: Vec<Buffer> = Vec::with_capacity(plan.slots.len());
+        for (number, slot) in plan.slots.iter().enumerate() {
+            buffers.push(match &slot.role {
+                Role::Input(name) => {
+                    let buffer = device.buffer(name, slot.bytes)?;
+                    inputs.insert(name.clone(), buffer.clone());
+                    buffer
+                }
+                Role::State(name) => state_buffer(device, states, name, slot.bytes)?,
+                Role::Constant(array) => {
+                    let buffer = device.buffer(&format!("constant {number}"), slot.bytes)?;
+                    write_padded(device, &buffer, array)?;
+                    buffer
+                }
+                Role::Working => device.buffer(&format!("slot {number}"), slot.bytes)?,
+            });
+        }
+        let commands = commands(device, &plan, &buffers)?;
+        let outputs = plan.outputs.iter().map(|(_, slot)| buffers[*slot].clone()).collect();
+        Ok(DeviceProgram { plan, inputs, outputs, commands, was_run: false })
+    }
+}
+
+/// The plan's actions as commands. The parameters of all dispatches stand in one uniform buffer.
+fn commands(device: &Device, plan: &Plan, buffers: &[Buffer]) -> Result<Vec<Command>> {
+    let actions = || plan.steps.iter().flat_map(|step| &step.actions);
+    let stride = plan.parameter_stride as usize;
+    let mut bytes = Vec::new();
+    let mut offsets = Vec::new();
+    for action in actions() {
+        if let Action::Dispatch { params, .. } = action {
+            offsets.push(bytes.len() as u64);
+            bytes.extend_from_slice(params);
+            bytes.resize(bytes.len().next_multiple_of(stride), 0);
+        }
+    }
+    let uniform = device.uniform("parameters", &bytes)?;
+    let mut offsets = offsets.into_iter();
+    actions()
+        .map(|action| match action {
+            Action::Dispatch { kernel, wgsl, writes, overrides, params, slots, workgroups } => {
+                let pipeline = device.pipeline(kernel, wgsl, writes, overrides)?;
+                let storage: Vec<&Buffer> = slots.iter().map(|&slot: &SlotId| &buffers[slot]).collect();
+                let block = (&uniform, offsets.next().unwrap_or(0), params.len() as u64);
+                let bindings = device.bind(&pipeline, block, &storage)?;
+                Ok(Command::Dispatch { pipeline, bindings, workgroups: *workgroups })
+            }
+            Action::Copy { from, to, bytes } => {
+                Ok(Command::Copy { from: buffers[*from].clone(), to: buffers[*to].clone(), bytes: *bytes })
+            }
+        })
+        .collect()
+}
+
+fn state_buffer(
+    device: &Device,
+    states: &Mutex<HashMap<String, Buffer>>,
+    name: &str,
+    bytes: u64,
+) -> Result<Buffer> {
+    let mut states = lock(states);
+    if let Some(buffer) = states.get(name) {
+        return Ok(buffer.clone());
+    }
+    let buffer = device.buffer(name, bytes)?;
+    states.insert(name.into(), buffer.clone());
+    Ok(buffer)
+}
+
+fn check_meta(what: &str, name: &str, meta: Meta, array: &Array) -> Result<()> {
+    let given = Meta { shape: array.shape(), dtype: array.dtype() };
+    if given == meta {
+        return Ok(());
+    }
+    Err(Error::shape(format!("{what} {name:?} takes {meta}, {given} was written")))
+}
+
+/// Writes an array; the last bytes of 16-bit elements are filled up to the four that a write moves.
+fn write_padded(device: &Device, buffer: &Buffer, array: &Array) -> Result<()> {
+    let bytes = array.bytes();
+    if bytes.len().is_multiple_of(4) {
+        return device.write(buffer, 0, bytes);
+    }
+    let mut padded = bytes.to_vec();
+    padded.resize(bytes.len().next_multiple_of(4), 0);
+    device.write(buffer, 0, &padded)
+}
+
+async fn read_array(device: &Device, buffer: &Buffer, meta: Meta) -> Result<Array> {
+    let mut bytes = device.read(buffer, 0, meta.bytes().next_multiple_of(4)).await?;
+    bytes.truncate(meta.bytes() as usize);
+    Array::from_bytes(meta.shape, meta.dtype, &bytes)
 }

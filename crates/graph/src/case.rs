@@ -28,6 +28,70 @@ impl Tolerance {
     }
 }
 
+/// An element that is further from the wanted one than a tolerance allows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mismatch {
+    /// The position of the element.
+    pub at: usize,
+    /// What was computed.
+    pub got: f64,
+    /// What was wanted.
+    pub want: f64,
+    /// How many elements are too far off.
+    pub count: usize,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "element {} is {}, wanted {}; {} elements are off",
+            self.at, self.got, self.want, self.count
+        )
+    }
+}
+
+impl fmt::Display for Tolerance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Tolerance::EXACT {
+            return f.write_str("exact");
+        }
+        write!(f, "{:.1e} + {:.1e} |y|", self.absolute, self.relative)
+    }
+}
+
+impl Tolerance {
+    /// How many times the allowed error an element is off: at most 1 passes. NaN and the infinities
+    /// must be met exactly.
+    pub fn share(&self, got: f64, want: f64) -> f64 {
+        if got == want || (got.is_nan() && want.is_nan()) {
+            return 0.0;
+        }
+        let allowed = self.absolute + self.relative * want.abs();
+        let share = (got - want).abs() / allowed;
+        if share.is_nan() || !want.is_finite() || !got.is_finite() { f64::INFINITY } else { share }
+    }
+
+    /// The element that is off most, if one is off too far.
+    pub fn compare(&self, got: &[f64], want: &[f64]) -> Option<Mismatch> {
+        if got.len() != want.len() {
+            return Some(Mismatch { at: got.len().min(want.len()), got: f64::NAN, want: f64::NAN, count: 1 });
+        }
+        let mut worst: Option<(f64, Mismatch)> = None;
+        let mut count = 0;
+        for (at, (&got, &want)) in got.iter().zip(want).enumerate() {
+            let share = self.share(got, want);
+            if share > 1.0 {
+                count += 1;
+                if worst.as_ref().is_none_or(|(known, _)| share > *known) {
+                    worst = Some((share, Mismatch { at, got, want, count: 0 }));
+                }
+            }
+        }
+        worst.map(|(_, mismatch)| Mismatch { count, ..mismatch })
+    }
+}
+
 /// What an input of a case is filled with. Numbers follow from the position alone, so a case is
 /// the same everywhere.
 #[derive(Clone, Debug)]

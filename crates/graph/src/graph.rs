@@ -227,6 +227,11 @@ impl Graph {
         Tensor::new(self, id)
     }
 
+    /// All values, in the order they were made.
+    pub fn ids(&self) -> impl Iterator<Item = ValueId> + use<> {
+        (0..self.values() as u32).map(ValueId)
+    }
+
     /// The number of values.
     pub fn values(&self) -> usize {
         self.inner.borrow().values.len()

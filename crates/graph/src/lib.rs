@@ -28,7 +28,7 @@ pub mod ops;
 mod tensor;
 
 pub use anygrad_core as core;
-pub use case::{Case, CaseGraph, Fill, Tolerance};
+pub use case::{Case, CaseGraph, Fill, Mismatch, Tolerance};
 pub use graph::{Graph, Node, NodeId, Origin, ValueId};
 pub use interpret::{Interpreter, Precision, Values};
 pub use layout::{Layout, Meta};

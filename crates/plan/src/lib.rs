@@ -1,1 +1,69 @@
-//! stub
+//! The compiler of anygrad: a graph and an adapter's capabilities become a [`Plan`], plain data
+//! that says exactly what will run and what memory it takes, before any device is touched.
+//!
+//! ```
+//! use anygrad_graph::{Graph, core::{Caps, DType}};
+//!
+//! let graph = Graph::new();
+//! let x = graph.input("x", &[64, 10], DType::F32);
+//! let y = (x * 2.0 + 1.0).relu();
+//! let plan = anygrad_plan::compile(&graph, &[y], &Caps::baseline())?;
+//! assert_eq!(plan.dispatches(), 1);
+//! assert_eq!(plan.memory().inputs, 64 * 10 * 4);
+//! println!("{plan}");
+//! # Ok::<(), anygrad_graph::core::Error>(())
+//! ```
+
+mod body;
+mod fold;
+mod fuse;
+mod lower;
+mod place;
+mod plan;
+mod slots;
+mod wgsl;
+
+pub use anygrad_graph as graph;
+pub use plan::{Action, Memory, Plan, Role, Slot, SlotId, Step};
+
+use anygrad_graph::core::{Caps, Result};
+use anygrad_graph::{Graph, Tensor};
+
+/// What may be left out of compiling, to compare with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Whether chains of pointwise functions are joined, and joined to the kernels before them.
+    pub fuse: bool,
+    /// Whether only kernels are used that run on every adapter, without subgroups and the like.
+    pub portable: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { fuse: true, portable: false }
+    }
+}
+
+/// Compiles a graph for these outputs and all its updates.
+///
+/// # Errors
+/// The graph holds a mistake, or a value does not fit the adapter's limits; the message carries the
+/// numbers and the line of the model.
+pub fn compile(graph: &Graph, outputs: &[Tensor<'_>], caps: &Caps) -> Result<Plan> {
+    compile_with(graph, outputs, caps, Options::default())
+}
+
+/// As [`compile`], with options.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_with(graph: &Graph, outputs: &[Tensor<'_>], caps: &Caps, options: Options) -> Result<Plan> {
+    graph.check()?;
+    let caps = &if options.portable { caps.portable() } else { caps.clone() };
+    let constants = fold::fold(graph, outputs);
+    let lowered = lower::lower(graph, outputs, &constants, caps)?;
+    let fused = if options.fuse { fuse::fuse(lowered, caps) } else { lowered };
+    let placed = place::place(fused);
+    let slots = slots::assign(&placed);
+    plan::assemble(placed, slots, caps)
+}

@@ -1,0 +1,55 @@
+//! Every case of every operator on a device, forward and backward, against the interpreter in
+//! double precision. The device is the software adapter unless `ANYGRAD_ADAPTER` names another;
+//! without one the tests fail. `CASES=conv` verifies the operators whose name starts with `conv`.
+
+use anygrad_gpu::verify::{Options, Report, verify};
+use anygrad_gpu::{ADAPTER_VARIABLE, Choice, Session};
+use anygrad_plan::{Action, Plan, graph::shaders};
+use pollster::block_on;
+
+fn open() -> Session {
+    let choice = match std::env::var(ADAPTER_VARIABLE) {
+        Ok(_) => Choice::from_env(),
+        Err(_) => Choice::Software,
+    };
+    block_on(Session::open(&choice)).expect("these tests need an adapter")
+}
+
+fn failures(report: &Report) -> Vec<&String> {
+    report.ops.iter().flat_map(|op| &op.failures).collect()
+}
+
+#[test]
+fn kernels_agree_with_the_references() {
+    let ops: Vec<String> = std::env::var("CASES").into_iter().collect();
+    let report =
+        block_on(verify(&open(), &Options { ops: &ops, ..Options::default() }, &mut |_, _| {})).unwrap();
+    let failures = failures(&report);
+    assert!(failures.is_empty(), "{} failures:\n{failures:#?}", failures.len());
+    assert!(report.cases() > 0 && report.passed());
+    if ops.is_empty() {
+        let unreached: Vec<_> = shaders::KERNELS
+            .iter()
+            .map(|k| k.name)
+            .filter(|name| !report.kernels.contains_key(*name))
+            .collect();
+        assert!(unreached.is_empty(), "no case reaches {unreached:?} on this adapter");
+    }
+}
+
+#[test]
+fn a_broken_kernel_is_found() {
+    let broken = |plan: &mut Plan| {
+        for action in plan.steps.iter_mut().flat_map(|step| &mut step.actions) {
+            if let Action::Dispatch { kernel: "reduce", wgsl, .. } = action {
+                *wgsl = wgsl.replace("result += term", "result += term * 1.001").into();
+            }
+        }
+    };
+    let ops = ["sum".to_owned(), "max".to_owned()];
+    let options = Options { ops: &ops, change: &broken, ..Options::default() };
+    let report = block_on(verify(&open(), &options, &mut |_, _| {})).unwrap();
+    assert!(!report.passed());
+    let sum = report.ops.iter().find(|op| op.op == "sum").unwrap();
+    assert!(sum.forward > 1.0 && sum.failures.len() > 10, "{sum:?}");
+}

@@ -1,0 +1,311 @@
+//! lower: nodes become steps on storages. Views disappear into the layouts of those who read them.
+
+use std::panic::Location;
+use std::sync::Arc;
+
+use anygrad_graph::core::{Array, Caps, DType, Error, Result};
+use anygrad_graph::{Call, Graph, Kernels, Layout, Lowering, Meta, Node, Origin, Tensor, ValueId};
+
+use crate::body::{Body, Instruction, Load};
+
+/// A storage by its number: memory that one step writes, before it is known where that memory is.
+pub(crate) type StorageId = usize;
+
+/// Where a storage's contents come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    Input(String),
+    State(String),
+    Constant(Arc<Array>),
+    /// Written by a step.
+    Step,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Storage {
+    pub(crate) meta: Meta,
+    pub(crate) source: Source,
+}
+
+/// A value: a storage seen through a layout.
+#[derive(Clone, Debug)]
+pub(crate) struct Value {
+    pub(crate) storage: StorageId,
+    pub(crate) layout: Layout,
+}
+
+/// What a step does.
+#[derive(Clone, Debug)]
+pub(crate) enum Work {
+    /// A chain of pointwise functions into output 0.
+    Pointwise(Body),
+    /// The kernels of an operator, the last one perhaps with an epilogue.
+    Kernels(KernelWork),
+    /// Input 0 is copied to output 0 as it is.
+    Copy,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct KernelWork {
+    pub(crate) kernels: Kernels,
+    pub(crate) scratch: Vec<StorageId>,
+    /// `(output, input)`: written over it.
+    pub(crate) in_place: Vec<(usize, usize)>,
+    pub(crate) epilogue: Option<Body>,
+}
+
+/// One step of the program, on storages.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) name: String,
+    pub(crate) line: Option<&'static Location<'static>>,
+    pub(crate) work: Work,
+    /// What kernels and copies read; a body's loads are not among them.
+    pub(crate) inputs: Vec<StorageId>,
+    pub(crate) outputs: Vec<StorageId>,
+}
+
+impl Step {
+    /// The chain of pointwise functions, if there is one.
+    pub(crate) fn body(&self) -> Option<&Body> {
+        match &self.work {
+            Work::Pointwise(body) => Some(body),
+            Work::Kernels(work) => work.epilogue.as_ref(),
+            Work::Copy => None,
+        }
+    }
+
+    /// Everything the step reads; a storage may come twice.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = StorageId> + '_ {
+        let loads = self.body().into_iter().flat_map(|body| body.loads.iter().map(|load| load.storage));
+        self.inputs.iter().copied().chain(loads)
+    }
+
+    /// Memory that the step needs for itself.
+    pub(crate) fn scratch(&self) -> &[StorageId] {
+        match &self.work {
+            Work::Kernels(work) => &work.scratch,
+            _ => &[],
+        }
+    }
+}
+
+/// A program on storages.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Program {
+    pub(crate) storages: Vec<Storage>,
+    pub(crate) steps: Vec<Step>,
+    /// Row-major from the start of their storages.
+    pub(crate) outputs: Vec<StorageId>,
+    /// `(state, its next value)`; both row-major from the start.
+    pub(crate) updates: Vec<(StorageId, StorageId)>,
+}
+
+impl Program {
+    fn add_storage(&mut self, meta: Meta, source: Source) -> StorageId {
+        self.storages.push(Storage { meta, source });
+        self.storages.len() - 1
+    }
+
+    /// A storage with the elements of a value, row-major: its own where it is that already.
+    fn contiguous(&mut self, value: &Value, line: Option<&'static Location<'static>>) -> StorageId {
+        let whole = value.layout.meta.shape.elements() == self.storages[value.storage].meta.shape.elements();
+        if value.layout.is_contiguous() && whole { value.storage } else { self.copy(value, line) }
+    }
+
+    /// A new storage with the elements of a value, row-major.
+    fn copy(&mut self, value: &Value, line: Option<&'static Location<'static>>) -> StorageId {
+        let meta = value.layout.meta;
+        let output = self.add_storage(meta, Source::Step);
+        let mut body = Body::default();
+        let element = body.push_load(Load { storage: value.storage, layout: value.layout });
+        body.push(Instruction::Call(identity(meta.dtype), vec![element]));
+        self.steps.push(Step {
+            name: "copy".into(),
+            line,
+            work: Work::Pointwise(body),
+            inputs: Vec::new(),
+            outputs: vec![output],
+        });
+        output
+    }
+}
+
+fn identity(dtype: DType) -> Call {
+    let function = match dtype {
+        DType::I32 => "identity_i32",
+        DType::U32 | DType::Bool => "identity_u32",
+        _ => "identity",
+    };
+    Call { function: function.into(), constants: Vec::new() }
+}
+
+pub(crate) fn lower(
+    graph: &Graph,
+    outputs: &[Tensor<'_>],
+    constants: &[Option<Arc<Array>>],
+    caps: &Caps,
+) -> Result<Program> {
+    let live = prune(graph, outputs, constants);
+    let mut program = Program::default();
+    let mut values: Vec<Option<Value>> = vec![None; graph.values()];
+    for id in graph.ids().filter(|id| live[id.index()]) {
+        let source = match (&constants[id.index()], graph.origin(id)) {
+            (Some(array), _) => Source::Constant(Arc::clone(array)),
+            (None, Origin::Input(name)) => Source::Input(name),
+            (None, Origin::State(name)) => Source::State(name),
+            (None, _) => continue,
+        };
+        let storage = program.add_storage(graph.meta(id), source);
+        values[id.index()] = Some(Value { storage, layout: Layout::contiguous(graph.meta(id)) });
+    }
+    for node in graph.nodes() {
+        let known = |y: &ValueId| constants[y.index()].is_some() || !live[y.index()];
+        if !node.outputs.iter().all(known) {
+            lower_node(graph, &node, &mut program, &mut values, caps)
+                .map_err(|error| error.context(node.op.name()).at(node.place))?;
+        }
+    }
+    finish(graph, outputs, program, &values)
+}
+
+/// The values that are needed, marked by number, when `constants` are known.
+fn prune(graph: &Graph, outputs: &[Tensor<'_>], constants: &[Option<Arc<Array>>]) -> Vec<bool> {
+    let mut live = vec![false; graph.values()];
+    let updates = graph.updates();
+    let ends = updates.iter().flat_map(|(state, next)| [*state, *next]);
+    for id in outputs.iter().map(|t| t.id()).chain(ends) {
+        live[id.index()] = true;
+    }
+    for node in graph.nodes().iter().rev() {
+        if node.outputs.iter().any(|y| live[y.index()] && constants[y.index()].is_none()) {
+            for x in &node.inputs {
+                live[x.index()] = true;
+            }
+        }
+    }
+    live
+}
+
+fn lower_node(
+    graph: &Graph,
+    node: &Node,
+    program: &mut Program,
+    values: &mut [Option<Value>],
+    caps: &Caps,
+) -> Result<()> {
+    let line = Some(node.place);
+    let metas: Vec<Meta> = node.outputs.iter().map(|y| graph.meta(*y)).collect();
+    let mut x = Vec::with_capacity(node.inputs.len());
+    for (i, id) in node.inputs.iter().enumerate() {
+        let value = values[id.index()].clone();
+        let mut value = value.ok_or_else(|| Error::internal(format!("input {i} was not computed")))?;
+        if !node.op.accepts(i, &value.layout) {
+            let storage = program.copy(&value, line);
+            value = Value { storage, layout: Layout::contiguous(value.layout.meta) };
+        }
+        x.push(value);
+    }
+    let layouts: Vec<Layout> = x.iter().map(|value| value.layout).collect();
+    let made = match node.op.lower(&layouts, &metas, caps)? {
+        Lowering::View(layout) => vec![Value { storage: x[0].storage, layout }],
+        Lowering::Pointwise(call) => {
+            let body = body_of(call, &x, program);
+            let output = program.add_storage(metas[0], Source::Step);
+            program.steps.push(Step {
+                name: node.op.name().into(),
+                line,
+                work: Work::Pointwise(body),
+                inputs: Vec::new(),
+                outputs: vec![output],
+            });
+            vec![Value { storage: output, layout: Layout::contiguous(metas[0]) }]
+        }
+        Lowering::Kernels(kernels) => {
+            let outputs: Vec<StorageId> =
+                metas.iter().map(|meta| program.add_storage(*meta, Source::Step)).collect();
+            let scratch =
+                kernels.scratch.iter().map(|meta| program.add_storage(*meta, Source::Step)).collect();
+            program.steps.push(Step {
+                name: node.op.name().into(),
+                line,
+                work: Work::Kernels(KernelWork {
+                    kernels,
+                    scratch,
+                    in_place: node.op.in_place().to_vec(),
+                    epilogue: None,
+                }),
+                inputs: x.iter().map(|value| value.storage).collect(),
+                outputs: outputs.clone(),
+            });
+            let whole =
+                |(storage, meta): (StorageId, &Meta)| Value { storage, layout: Layout::contiguous(*meta) };
+            outputs.into_iter().zip(&metas).map(whole).collect()
+        }
+    };
+    for (id, value) in node.outputs.iter().zip(made) {
+        values[id.index()] = Some(value);
+    }
+    Ok(())
+}
+
+/// The body of one call.
+fn body_of(call: Call, x: &[Value], program: &Program) -> Body {
+    let mut body = Body::default();
+    let arguments = x
+        .iter()
+        .map(|value| match literal(&program.storages[value.storage]) {
+            Some((number, dtype)) => body.push(Instruction::Constant(number, dtype)),
+            None => body.push_load(Load { storage: value.storage, layout: value.layout }),
+        })
+        .collect();
+    body.push(Instruction::Call(call, arguments));
+    body
+}
+
+/// The number of a constant with one element: it is written into the code.
+fn literal(storage: &Storage) -> Option<(f64, DType)> {
+    match &storage.source {
+        Source::Constant(array) if array.shape().elements() == 1 && !array.to_f64()[0].is_nan() => {
+            Some((array.to_f64()[0], array.dtype()))
+        }
+        _ => None,
+    }
+}
+
+/// Outputs and updates as whole storages. A state that is read at the end, by an output or as the
+/// next value of another, is copied at the start, before anything can be written over it.
+fn finish(
+    graph: &Graph,
+    outputs: &[Tensor<'_>],
+    mut program: Program,
+    values: &[Option<Value>],
+) -> Result<Program> {
+    let mut first = Vec::new();
+    let mut whole = |id: ValueId, program: &mut Program| -> Result<StorageId> {
+        let value = values[id.index()]
+            .as_ref()
+            .ok_or_else(|| Error::internal(format!("value {} was not computed", id.index())))?;
+        match program.storages[value.storage].source {
+            Source::State(_) => {
+                let copy = program.copy(value, None);
+                first.extend(program.steps.pop());
+                Ok(copy)
+            }
+            _ => Ok(program.contiguous(value, None)),
+        }
+    };
+    for output in outputs {
+        let storage = whole(output.id(), &mut program)?;
+        program.outputs.push(storage);
+    }
+    for (state, next) in graph.updates() {
+        let next = whole(next, &mut program)?;
+        let state = values[state.index()].as_ref().map(|value| value.storage);
+        let state = state.ok_or_else(|| Error::internal("an updated state has no storage"))?;
+        program.updates.push((state, next));
+    }
+    first.append(&mut program.steps);
+    program.steps = first;
+    Ok(program)
+}

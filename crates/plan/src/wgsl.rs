@@ -1,0 +1,199 @@
+//! The code that fusion puts into a kernel's hole: loads and calls by name, never arithmetic.
+
+use std::fmt::Write;
+
+use anygrad_graph::core::DType;
+
+use crate::body::{Body, Instruction, Load};
+use crate::lower::StorageId;
+
+/// The code of a hole and the storages it binds, in binding order.
+pub(crate) struct Hole {
+    pub(crate) code: String,
+    pub(crate) storages: Vec<StorageId>,
+}
+
+/// Which hole is filled.
+pub(crate) enum Kind {
+    /// `value(i)` of a pointwise kernel, whose result has this dtype.
+    Value(DType),
+    /// `epilogue(value, i)`.
+    Epilogue,
+}
+
+/// Writes a hole. `lanes` is how many elements one T holds; bindings begin at `first_binding`. A
+/// load of a storage that lives in `own` is read from the kernel's own output, called `y`.
+pub(crate) fn hole(
+    body: &Body,
+    kind: &Kind,
+    lanes: usize,
+    first_binding: usize,
+    home: &[StorageId],
+    own: StorageId,
+) -> Hole {
+    let mut hole = Hole { code: String::new(), storages: Vec::new() };
+    let mut views: Vec<(StorageId, bool)> = Vec::new();
+    let mut lines = String::new();
+    for (number, instruction) in body.instructions.iter().enumerate() {
+        let expression = match instruction {
+            Instruction::Value => "value".to_owned(),
+            Instruction::Constant(value, dtype) => literal(*value, *dtype),
+            Instruction::Call(call, arguments) => {
+                let arguments = arguments.iter().map(|a| format!("v{a}"));
+                let constants = call.constants.iter().map(|&c| literal(c, DType::F32));
+                let list: Vec<String> = arguments.chain(constants).collect();
+                format!("{}({})", call.function, list.join(", "))
+            }
+            Instruction::Load(load) => {
+                let load = &body.loads[*load];
+                let access = Access::of(load, lanes);
+                if home[load.storage] == own {
+                    "y[i]".to_owned()
+                } else {
+                    let view = (home[load.storage], access.is_vector());
+                    let place = views.iter().position(|known| *known == view).unwrap_or_else(|| {
+                        views.push(view);
+                        let element = match view.1 {
+                            true => format!("vec4<{}>", load.layout.meta.dtype.wgsl()),
+                            false => load.layout.meta.dtype.wgsl().to_owned(),
+                        };
+                        let n = views.len() - 1;
+                        let _ = writeln!(
+                            hole.code,
+                            "@group(0) @binding({}) var<storage, read> e{n}: array<{element}>;",
+                            first_binding + n
+                        );
+                        hole.storages.push(view.0);
+                        n
+                    });
+                    access.read(&format!("e{place}"), load, lanes)
+                }
+            }
+        };
+        let _ = writeln!(lines, "    let v{number} = {expression};");
+    }
+    let head = match kind {
+        Kind::Value(dtype) => {
+            let _ = writeln!(hole.code, "alias Y = {};", alias(*dtype));
+            "fn value(i: u32) -> Y {"
+        }
+        Kind::Epilogue => "fn epilogue(value: T, i: u32) -> T {",
+    };
+    let _ = writeln!(hole.code, "{head}\n{lines}    return v{};\n}}", body.result);
+    hole
+}
+
+/// What a dtype is called where `T` may be four elements.
+fn alias(dtype: DType) -> &'static str {
+    match dtype {
+        DType::I32 => "I",
+        DType::U32 | DType::Bool => "U",
+        DType::F32 | DType::F16 | DType::BF16 => "T",
+    }
+}
+
+fn literal(value: f64, dtype: DType) -> String {
+    match dtype {
+        DType::I32 => format!("I({value})"),
+        DType::U32 | DType::Bool => format!("U({value}u)"),
+        _ if (value as f32).is_finite() => format!("T({:?}f)", value as f32),
+        // WGSL refuses expressions that are known to be infinite: this one is not known to be.
+        _ => format!("T(bitcast<f32>((i & 0u) | {:#x}u))", (value as f32).to_bits()),
+    }
+}
+
+/// How a load finds its elements for result `i`.
+enum Access {
+    /// The same element always.
+    Same,
+    /// Four neighbours at once: strides and offset are multiples of four but for the innermost 1.
+    Vector(Vec<(usize, isize)>, usize),
+    /// One element for all four: the innermost axis is broadcast and a multiple of four long.
+    Splat(Vec<(usize, isize)>),
+    /// Each element for itself.
+    Single(Vec<(usize, isize)>),
+}
+
+impl Access {
+    fn of(load: &Load, lanes: usize) -> Self {
+        let layout = &load.layout;
+        if layout.is_uniform() {
+            return Access::Same;
+        }
+        let axes = layout.merged();
+        if lanes == 1 {
+            return Access::Single(axes);
+        }
+        let quarter = |axes: &[(usize, isize)]| {
+            let mut axes = axes.to_vec();
+            if let Some((inner, outer)) = axes.split_last_mut() {
+                inner.0 /= 4;
+                outer.iter_mut().for_each(|(_, stride)| *stride /= 4);
+            }
+            axes
+        };
+        let fours = |x: usize| x.is_multiple_of(4);
+        let outer_fours = axes.iter().rev().skip(1).all(|(_, stride)| fours(stride.unsigned_abs()));
+        match axes.last() {
+            // A row-major value may end within a group of four: buffers are padded to whole groups.
+            Some(&(_, 1)) if axes.len() == 1 && fours(layout.offset) => {
+                Access::Vector(axes, layout.offset / 4)
+            }
+            Some(&(size, 1)) if fours(size) && outer_fours && fours(layout.offset) => {
+                Access::Vector(quarter(&axes), layout.offset / 4)
+            }
+            Some(&(size, 0)) if fours(size) => {
+                let mut axes = axes;
+                if let Some(inner) = axes.last_mut() {
+                    inner.0 /= 4;
+                }
+                Access::Splat(axes)
+            }
+            _ => Access::Single(axes),
+        }
+    }
+
+    /// Whether the buffer is seen as groups of four.
+    fn is_vector(&self) -> bool {
+        matches!(self, Access::Vector(..))
+    }
+
+    fn read(&self, buffer: &str, load: &Load, lanes: usize) -> String {
+        let offset = load.layout.offset;
+        let alias = alias(load.layout.meta.dtype);
+        match self {
+            Access::Same => format!("{alias}({buffer}[{offset}u])"),
+            Access::Vector(axes, offset) => format!("{buffer}[{}]", position(axes, *offset, "i")),
+            Access::Splat(axes) => format!("{alias}({buffer}[{}])", position(axes, offset, "i")),
+            Access::Single(axes) if lanes == 1 => format!("{buffer}[{}]", position(axes, offset, "i")),
+            Access::Single(axes) => {
+                let elements: Vec<String> = (0..lanes)
+                    .map(|lane| {
+                        format!("{buffer}[{}]", position(axes, offset, &format!("(i * {lanes}u + {lane}u)")))
+                    })
+                    .collect();
+                format!("{alias}({})", elements.join(", "))
+            }
+        }
+    }
+}
+
+/// The position of element `i`: the axes, innermost last, are those of [`Layout::merged`].
+///
+/// [`Layout::merged`]: anygrad_graph::Layout::merged
+fn position(axes: &[(usize, isize)], offset: usize, i: &str) -> String {
+    let mut terms = Vec::new();
+    let mut inner = 1;
+    for (axis, &(size, stride)) in axes.iter().enumerate().rev() {
+        if stride != 0 {
+            let mut index = if inner == 1 { i.to_owned() } else { format!("{i} / {inner}u") };
+            if axis > 0 {
+                index = format!("({index}) % {size}u");
+            }
+            let sign = if stride < 0 { "-" } else { "+" };
+            terms.push(format!(" {sign} ({index}) * {}u", stride.unsigned_abs()));
+        }
+        inner *= size;
+    }
+    format!("{offset}u{}", terms.concat())
+}
