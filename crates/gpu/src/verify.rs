@@ -1,5 +1,5 @@
-//! Certifies the kernels on an adapter: every case of every operator, forward and backward, fused
-//! and unfused, against the interpreter in double precision.
+//! Certifies the kernels on an adapter: every case of every operator, forward and backward, fused,
+//! unfused and with the kernels that run everywhere, against the interpreter in double precision.
 
 use std::collections::BTreeMap;
 
