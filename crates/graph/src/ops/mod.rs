@@ -4,11 +4,13 @@
 
 mod concat;
 mod detach;
+mod gather;
 mod optimizer;
 mod pad;
 mod pointwise;
 mod reduce;
 mod rows;
+mod scatter;
 mod slice;
 mod softmax;
 mod view;
@@ -22,10 +24,12 @@ pub fn cases() -> Vec<Case> {
     [
         concat::cases(),
         detach::cases(),
+        gather::cases(),
         optimizer::cases(),
         pad::cases(),
         pointwise::cases(),
         reduce::cases(),
+        scatter::cases(),
         slice::cases(),
         softmax::cases(),
         view::cases(),
