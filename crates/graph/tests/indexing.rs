@@ -60,3 +60,20 @@ fn parts_come_together_and_apart() {
     assert!(mistake(|graph, _| graph.concat(&[], 0)).contains("no tensor"));
     assert!(mistake(|_, x| x.split(1, &[2, 2])[1]).contains("[2, 2] are not the parts of axis 1 of [3, 5]"));
 }
+
+#[test]
+fn indices_pick_and_add_up() {
+    let i32s = |sizes: &[usize], numbers: &[i32]| Array::i32(sizes, numbers.to_vec()).unwrap();
+    let table = Array::f32(&[3, 2], vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0]).unwrap();
+    let rows = of(&[table.clone(), i32s(&[4], &[2, 0, 3, -1])], |x| x[0].embedding(x[1]));
+    assert_eq!(rows, [4.0, 5.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+    let picked = of(&[table.clone(), i32s(&[3, 1], &[1, 0, 1])], |x| x[0].gather_elements(1, x[1]));
+    assert_eq!(picked, [1.0, 2.0, 5.0]);
+    let sums = of(&[table.clone(), i32s(&[3], &[1, 1, 9])], |x| x[0].segment_sum(x[1], 2));
+    assert_eq!(sums, [0.0, 0.0, 2.0, 4.0]);
+    let added = of(&[table, i32s(&[2], &[1, 1])], |x| x[0].index_add(1, x[1], x[0] + 1.0));
+    assert_eq!(added, [0.0, 4.0, 2.0, 10.0, 4.0, 16.0]);
+    let hot = of(&[i32s(&[3], &[1, 0, 2])], |x| x[0].one_hot(2));
+    assert_eq!(hot, [0.0, 1.0, 1.0, 0.0, 0.0, 0.0]);
+    assert!(mistake(|_, x| x.gather(0, x)).contains("indices are i32"));
+}

@@ -5,6 +5,7 @@
 mod concat;
 mod conv;
 mod detach;
+mod gather;
 mod matmul;
 mod optimizer;
 mod pad;
@@ -13,6 +14,7 @@ mod pool;
 mod recurrent;
 mod reduce;
 mod rows;
+mod scatter;
 mod slice;
 mod softmax;
 mod view;
@@ -30,6 +32,7 @@ pub fn cases() -> Vec<Case> {
         concat::cases(),
         conv::cases(),
         detach::cases(),
+        gather::cases(),
         matmul::cases(),
         optimizer::cases(),
         pad::cases(),
@@ -37,6 +40,7 @@ pub fn cases() -> Vec<Case> {
         pool::cases(),
         recurrent::cases(),
         reduce::cases(),
+        scatter::cases(),
         slice::cases(),
         softmax::cases(),
         view::cases(),
