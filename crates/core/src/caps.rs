@@ -75,6 +75,22 @@ impl Caps {
         }
     }
 
+    /// This adapter without its optional features: kernels for these caps are those that run
+    /// everywhere, within this adapter's limits.
+    pub fn portable(&self) -> Self {
+        let baseline = Caps::baseline();
+        Caps {
+            kind: DeviceKind::Other,
+            max_storage_buffers: self.max_storage_buffers.min(baseline.max_storage_buffers),
+            max_invocations: self.max_invocations.min(baseline.max_invocations),
+            max_workgroup_bytes: self.max_workgroup_bytes.min(baseline.max_workgroup_bytes),
+            subgroup: None,
+            f16: false,
+            timestamps: false,
+            ..self.clone()
+        }
+    }
+
     /// The number of lanes when every subgroup of the adapter has the same, known size.
     pub fn fixed_subgroup(&self) -> Option<u32> {
         self.subgroup.filter(|(min, max)| min == max).map(|(size, _)| size)

@@ -115,6 +115,21 @@ impl Session {
     /// # Errors
     /// As [`Session::compile`].
     pub fn compile_with(&self, graph: &Graph, outputs: &[Tensor<'_>], options: Options) -> Result<Program> {
+        self.compile_changed(graph, outputs, options, &|_| {})
+    }
+
+    /// As [`Session::compile_with`]; `change` may change the plan before it is loaded on the device.
+    /// With it a test breaks a kernel on purpose and sees whether that is noticed.
+    ///
+    /// # Errors
+    /// As [`Session::compile`].
+    pub fn compile_changed(
+        &self,
+        graph: &Graph,
+        outputs: &[Tensor<'_>],
+        options: Options,
+        change: &dyn Fn(&mut Plan),
+    ) -> Result<Program> {
         graph.check()?;
         let mut inputs = HashMap::new();
         for (name, id) in graph.named_values() {
@@ -137,7 +152,8 @@ impl Session {
                 results: None,
             },
             Engine::Device { device, states } => {
-                let plan = compile_with(graph, outputs, device.caps(), options)?;
+                let mut plan = compile_with(graph, outputs, device.caps(), options)?;
+                change(&mut plan);
                 Compiled::Device(DeviceProgram::new(device, states, plan).context(|| "preparing a program")?)
             }
         };

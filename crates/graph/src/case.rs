@@ -51,6 +51,15 @@ impl fmt::Display for Mismatch {
     }
 }
 
+impl fmt::Display for Tolerance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Tolerance::EXACT {
+            return f.write_str("exact");
+        }
+        write!(f, "{:.1e} + {:.1e} |y|", self.absolute, self.relative)
+    }
+}
+
 impl Tolerance {
     /// How many times the allowed error an element is off: at most 1 passes. NaN and the infinities
     /// must be met exactly.

@@ -34,11 +34,13 @@ use anygrad_graph::{Graph, Tensor};
 pub struct Options {
     /// Whether chains of pointwise functions are joined, and joined to the kernels before them.
     pub fuse: bool,
+    /// Whether only kernels are used that run on every adapter, without subgroups and the like.
+    pub portable: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { fuse: true }
+        Options { fuse: true, portable: false }
     }
 }
 
@@ -57,6 +59,7 @@ pub fn compile(graph: &Graph, outputs: &[Tensor<'_>], caps: &Caps) -> Result<Pla
 /// As [`compile`].
 pub fn compile_with(graph: &Graph, outputs: &[Tensor<'_>], caps: &Caps, options: Options) -> Result<Plan> {
     graph.check()?;
+    let caps = &if options.portable { caps.portable() } else { caps.clone() };
     let constants = fold::fold(graph, outputs);
     let lowered = lower::lower(graph, outputs, &constants, caps)?;
     let fused = if options.fuse { fuse::fuse(lowered, caps) } else { lowered };

@@ -1,0 +1,101 @@
+//! Every linked kernel as naga translates it for Vulkan, Metal, DX12, OpenGL and browsers: adapters
+//! that are not at hand are covered as far as a compiler can see.
+
+use anygrad_shaders::{KERNELS, Kernel};
+use naga::back::{PipelineConstants, glsl, hlsl, msl, pipeline_constants::process_overrides, spv, wgsl};
+use naga::proc::BoundsCheckPolicies;
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::{Module, ShaderStage};
+
+/// The kernel with every `override` set to 1, which all of them allow.
+fn parsed(kernel: &Kernel) -> (Module, ModuleInfo) {
+    let text = kernel.shader(None);
+    let module =
+        naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&text)));
+    let info = validator().validate(&module).unwrap_or_else(|e| panic!("{}: {e:?}", kernel.name));
+    let constants: PipelineConstants =
+        kernel.overrides.iter().map(|name| ((*name).to_owned(), 1.0)).collect();
+    let (module, info) = process_overrides(&module, &info, Some((ShaderStage::Compute, "main")), &constants)
+        .unwrap_or_else(|e| panic!("{}: {e}", kernel.name));
+    (module.into_owned(), info.into_owned())
+}
+
+fn validator() -> Validator {
+    Validator::new(ValidationFlags::all(), Capabilities::all())
+}
+
+/// Translates a kernel to every language; the first that refuses it is named.
+fn translate(kernel: &Kernel) -> Result<(), String> {
+    let (module, info) = parsed(kernel);
+    let words = spv::write_vec(
+        &module,
+        &info,
+        &spv::Options { lang_version: (1, 3), ..spv::Options::default() },
+        None,
+    );
+    assert!(words.map_err(|e| format!("SPIR-V: {e}"))?.len() > 5);
+
+    let options =
+        msl::Options { lang_version: (2, 4), fake_missing_bindings: true, ..msl::Options::default() };
+    let (metal, _) = msl::write_string(&module, &info, &options, &msl::PipelineOptions::default())
+        .map_err(|e| format!("MSL: {e}"))?;
+    assert!(metal.contains("kernel void"));
+
+    let mut directx = String::new();
+    let options = hlsl::Options { shader_model: hlsl::ShaderModel::V6_0, ..hlsl::Options::default() };
+    hlsl::Writer::new(&mut directx, &options, &hlsl::PipelineOptions::default())
+        .write(&module, &info, None)
+        .map_err(|e| format!("HLSL: {e}"))?;
+    assert!(directx.contains("numthreads"));
+
+    let browser =
+        wgsl::write_string(&module, &info, wgsl::WriterFlags::empty()).map_err(|e| format!("WGSL: {e}"))?;
+    let again = naga::front::wgsl::parse_str(&browser).map_err(|e| e.emit_to_string(&browser))?;
+    validator().validate(&again).map_err(|e| format!("WGSL again: {e:?}"))?;
+
+    let mut opengl = String::new();
+    let options = glsl::Options { version: glsl::Version::Desktop(460), ..glsl::Options::default() };
+    let pipeline = glsl::PipelineOptions {
+        shader_stage: ShaderStage::Compute,
+        entry_point: "main".into(),
+        multiview: None,
+    };
+    let policies = BoundsCheckPolicies::default();
+    let mut writer = glsl::Writer::new(&mut opengl, &module, &info, &options, &pipeline, policies)
+        .map_err(|e| format!("GLSL: {e}"))?;
+    writer.write().map_err(|e| format!("GLSL: {e}"))?;
+    assert!(opengl.contains("void main"));
+    Ok(())
+}
+
+#[test]
+fn every_kernel_is_translated_to_every_language() {
+    let failed: Vec<String> = KERNELS
+        .iter()
+        .filter_map(|kernel| translate(kernel).err().map(|error| format!("{}: {error}", kernel.name)))
+        .collect();
+    assert!(!KERNELS.is_empty());
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn kernels_stay_within_what_every_adapter_offers() {
+    for kernel in KERNELS {
+        assert!(kernel.bindings.len() <= 8, "{}: {} storage buffers", kernel.name, kernel.bindings.len());
+        let (module, _) = parsed(kernel);
+        let invocations: u32 = module.entry_points[0].workgroup_size.iter().product();
+        assert!(invocations <= 256, "{}: {invocations} invocations in a workgroup", kernel.name);
+        let layouter = {
+            let mut layouter = naga::proc::Layouter::default();
+            layouter.update(module.to_ctx()).unwrap();
+            layouter
+        };
+        let bytes: u32 = module
+            .global_variables
+            .iter()
+            .filter(|(_, variable)| variable.space == naga::AddressSpace::WorkGroup)
+            .map(|(_, variable)| layouter[variable.ty].size)
+            .sum();
+        assert!(bytes <= 16 << 10, "{}: {bytes} bytes of workgroup memory", kernel.name);
+    }
+}
