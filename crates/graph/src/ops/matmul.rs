@@ -348,7 +348,8 @@ impl Product {
         for (to, from) in axes.iter_mut().zip(self.batch.iter().rev()) {
             *to = *from;
         }
-        let four = |first: usize, of: fn(&BatchAxis) -> usize| [0, 1, 2, 3].map(|i| of(&axes[first + i]) as u32);
+        let four =
+            |first: usize, of: fn(&BatchAxis) -> usize| [0, 1, 2, 3].map(|i| of(&axes[first + i]) as u32);
         MatmulShuffleParams {
             rows: self.rows as u32,
             columns: self.columns as u32,
@@ -386,9 +387,28 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     // Around the tiles: vectors where all sizes allow it, single elements elsewhere.
     for [m, k, n] in [
-        [1, 1, 1], [8, 4, 32], [9, 8, 36], [16, 16, 32], [17, 20, 64], [33, 4, 68], [64, 64, 64], [7, 13, 17],
-        [31, 7, 9], [65, 67, 63], [129, 65, 67], [128, 128, 128], [24, 1, 12], [13, 1, 5], [1, 64, 128],
-        [1, 33, 129], [131, 31, 1], [128, 36, 1], [1, 257, 1], [3, 2, 257], [64, 100, 10], [5, 700, 4],
+        [1, 1, 1],
+        [8, 4, 32],
+        [9, 8, 36],
+        [16, 16, 32],
+        [17, 20, 64],
+        [33, 4, 68],
+        [64, 64, 64],
+        [7, 13, 17],
+        [31, 7, 9],
+        [65, 67, 63],
+        [129, 65, 67],
+        [128, 128, 128],
+        [24, 1, 12],
+        [13, 1, 5],
+        [1, 64, 128],
+        [1, 33, 129],
+        [131, 31, 1],
+        [128, 36, 1],
+        [1, 257, 1],
+        [3, 2, 257],
+        [64, 100, 10],
+        [5, 700, 4],
     ] {
         cases.push(case(&format!("{m}x{k}x{n}"), &[m, k], &[k, n]));
     }

@@ -10,6 +10,7 @@ mod optimizer;
 mod pad;
 mod pointwise;
 mod pool;
+mod recurrent;
 mod reduce;
 mod rows;
 mod slice;
@@ -19,6 +20,7 @@ mod view;
 pub use conv::Conv;
 pub use optimizer::{Adagrad, Adam, Convention, RmsProp, Sgd, UpdateRule, WeightDecay};
 pub use pool::Pool;
+pub use recurrent::{Activation, LstmOutput};
 
 use crate::Case;
 
@@ -33,6 +35,7 @@ pub fn cases() -> Vec<Case> {
         pad::cases(),
         pointwise::cases(),
         pool::cases(),
+        recurrent::cases(),
         reduce::cases(),
         slice::cases(),
         softmax::cases(),
