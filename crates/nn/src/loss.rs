@@ -163,7 +163,7 @@ impl Loss {
                     ((-p).softplus(), p.softplus())
                 } else {
                     let p = p.clip(EPSILON, 1.0 - EPSILON);
-                    (-p.log(), -(1.0 - p).log())
+                    (-p.log(), -(1.0_f64 - p).log())
                 };
                 (t * yes + (1.0 - t) * no).mean(&[-1], false)
             }
