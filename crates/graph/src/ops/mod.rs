@@ -2,6 +2,7 @@
 //!
 //! To add one, write its file and name it twice here.
 
+mod activation;
 mod concat;
 mod conv;
 mod detach;
@@ -29,6 +30,7 @@ use crate::Case;
 /// The cases of every operator: what gradient check, conformance tests and `verify` run.
 pub fn cases() -> Vec<Case> {
     [
+        activation::cases(),
         concat::cases(),
         conv::cases(),
         detach::cases(),
