@@ -6,6 +6,7 @@ mod activation;
 mod concat;
 mod conv;
 mod detach;
+mod dropout;
 mod gather;
 mod matmul;
 mod optimizer;
@@ -34,6 +35,7 @@ pub fn cases() -> Vec<Case> {
         concat::cases(),
         conv::cases(),
         detach::cases(),
+        dropout::cases(),
         gather::cases(),
         matmul::cases(),
         optimizer::cases(),
