@@ -2,6 +2,7 @@
 //!
 //! To add one, write its file and name it twice here.
 
+mod matmul;
 mod pointwise;
 mod reduce;
 mod view;
@@ -10,5 +11,5 @@ use crate::Case;
 
 /// The cases of every operator: what gradient check, conformance tests and `verify` run.
 pub fn cases() -> Vec<Case> {
-    [pointwise::cases(), reduce::cases(), view::cases()].into_iter().flatten().collect()
+    [matmul::cases(), pointwise::cases(), reduce::cases(), view::cases()].into_iter().flatten().collect()
 }
