@@ -1,0 +1,251 @@
+//! i, f, o = sigmoid(a_i, a_f, a_o), g = tanh(a_g), c' = f c + i g, h' = o tanh(c')
+//! with a = x . W + h . R + b (Hochreiter, Schmidhuber 1997; forget gate: Gers et al. 2000).
+
+use anygrad_core::{DType, Result};
+use anygrad_shaders as shaders;
+
+use super::steps::Recurrence;
+use super::{Cell, Family, Number, State, Weights, interleave, pad, tolerance};
+use crate::{Case, Fill, Tensor};
+
+/// What an LSTM gives.
+#[derive(Clone, Copy, Debug)]
+pub struct LstmOutput<'g> {
+    /// The state after each step: `[batch, time, units]`.
+    pub sequence: Tensor<'g>,
+    /// The state after the last step: `[batch, units]`.
+    pub hidden: Tensor<'g>,
+    /// The memory cell after the last step: `[batch, units]`.
+    pub cell: Tensor<'g>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Lstm;
+
+impl<'g> Tensor<'g> {
+    /// A long short-term memory over `[batch, time, inputs]`.
+    ///
+    /// `kernel` is `[inputs, 4 units]`, `recurrent_kernel` `[units, 4 units]` and `bias` `[4 units]`,
+    /// in blocks for the gates i, f, g, o as in Keras; `initial` holds state and memory cell,
+    /// `[batch, units]` each, zeros where it is `None`.
+    ///
+    /// Shapes that do not fit are kept as the graph's error.
+    #[track_caller]
+    pub fn lstm(
+        self,
+        kernel: Tensor<'g>,
+        recurrent_kernel: Tensor<'g>,
+        bias: Option<Tensor<'g>>,
+        initial: Option<(Tensor<'g>, Tensor<'g>)>,
+    ) -> LstmOutput<'g> {
+        match lstm(self, kernel, recurrent_kernel, bias, initial) {
+            Ok(output) => output,
+            Err(error) => {
+                let mistake = self.fail(error);
+                LstmOutput { sequence: mistake, hidden: mistake, cell: mistake }
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn lstm<'g>(
+    x: Tensor<'g>,
+    kernel: Tensor<'g>,
+    recurrent_kernel: Tensor<'g>,
+    bias: Option<Tensor<'g>>,
+    initial: Option<(Tensor<'g>, Tensor<'g>)>,
+) -> Result<LstmOutput<'g>> {
+    let layer = Weights::new("lstm", 4, x, kernel, recurrent_kernel)?;
+    let units = layer.padded();
+    let kernel = interleave(kernel, 4, units);
+    let recurrent_kernel = pad(interleave(recurrent_kernel, 4, units), 0, units);
+    let bias = match bias {
+        Some(bias) => {
+            layer.check("the bias of lstm", bias, &[4 * layer.units])?;
+            Some(interleave(bias.reshape(&[1, 4 * layer.units]), 4, units))
+        }
+        None => None,
+    };
+    let h0 = layer.initial("the initial state of lstm", initial.map(|(h0, _)| h0))?;
+    let c0 = layer.initial("the initial cell of lstm", initial.map(|(_, c0)| c0))?;
+    let gates_in = layer.gates_in(x, kernel, bias);
+    let y = x.apply_all(Recurrence(Lstm), &[gates_in, recurrent_kernel, h0, c0]);
+    let (states, cells) = (y[0], y[2]);
+    Ok(LstmOutput {
+        sequence: layer.times(states, 1, layer.time + 1),
+        hidden: layer.last(states),
+        cell: layer.last(cells),
+    })
+}
+
+impl Cell for Lstm {
+    const NAMES: (&'static str, &'static str) = ("lstm", "lstm_gradient");
+    const COLUMNS: usize = 4;
+    const GATES: bool = true;
+    const CELLS: bool = true;
+    const KERNELS: (Family, Family) = (
+        Family {
+            shuffle: &shaders::LSTM_SHUFFLE,
+            shuffle_few: &shaders::LSTM_SHUFFLE_FEW,
+            tiled: &shaders::LSTM_TILED,
+        },
+        Family {
+            shuffle: &shaders::LSTM_GRAD_SHUFFLE,
+            shuffle_few: &shaders::LSTM_GRAD_SHUFFLE_FEW,
+            tiled: &shaders::LSTM_GRAD_TILED,
+        },
+    );
+
+    fn gradient_overrides(self, cell_gradient: bool) -> Vec<(&'static str, f64)> {
+        vec![("CELL_GRADIENT", f64::from(u8::from(cell_gradient)))]
+    }
+
+    fn advance<N: Number>(self, a: [N; 4], before: State<N>) -> (State<N>, [N; 4]) {
+        let (i, f, g, o) = (a[0].sigmoid(), a[1].sigmoid(), a[2].tanh(), a[3].sigmoid());
+        let c = f * before.c + i * g;
+        (State { h: o * c.tanh(), c }, [i, f, g, o])
+    }
+
+    fn retreat<N: Number>(
+        self,
+        [i, f, g, o]: [N; 4],
+        before: State<N>,
+        after: State<N>,
+        dh: N,
+        carry: N,
+    ) -> ([N; 4], N) {
+        let t = after.c.tanh();
+        let dc = carry + dh * o * (t * t).rest();
+        let da = [
+            dc * g * i * i.rest(),
+            dc * before.c * f * f.rest(),
+            dc * i * (g * g).rest(),
+            dh * t * o * o.rest(),
+        ];
+        (da, dc * f)
+    }
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    // Units around the group of four and the tiles of 8, 16 and 32, rows around 8 and 32.
+    let sizes = [
+        (1, 1, 1, 1),
+        (2, 3, 2, 4),
+        (3, 2, 5, 17),
+        (7, 4, 1, 5),
+        (8, 2, 3, 8),
+        (9, 2, 2, 12),
+        (33, 2, 2, 33),
+        (32, 3, 3, 32),
+        (65, 2, 3, 20),
+        (2, 2, 4, 65),
+        (1, 23, 2, 3),
+    ];
+    for (batch, time, inputs, units) in sizes {
+        let scale = 1.0 / (units as f64).sqrt();
+        cases.push(
+            Case::many(format!("lstm {batch}x{time}x{inputs} to {units}"), |x| {
+                let y = x[0].lstm(x[1], x[2], Some(x[3]), Some((x[4], x[5])));
+                vec![y.sequence, y.hidden, y.cell]
+            })
+            .input(&[batch, time, inputs])
+            .input(&[inputs, 4 * units])
+            .filled(&[units, 4 * units], DType::F32, Fill::Uniform(-scale, scale))
+            .input(&[4 * units])
+            .input(&[batch, units])
+            .input(&[batch, units])
+            .tolerance(tolerance(units, time))
+            .gradient_tolerance(tolerance(8 * units * batch, time)),
+        );
+    }
+    cases.push(
+        Case::new("lstm without bias and initial state", |x| x[0].lstm(x[1], x[2], None, None).hidden)
+            .input(&[3, 5, 2])
+            .input(&[2, 28])
+            .input(&[7, 28])
+            .tolerance(tolerance(7, 5))
+            .gradient_tolerance(tolerance(7, 50)),
+    );
+    cases.push(
+        Case::new("lstm cell alone", |x| x[0].lstm(x[1], x[2], None, None).cell)
+            .input(&[2, 4, 3])
+            .input(&[3, 32])
+            .input(&[8, 32])
+            .tolerance(tolerance(8, 4))
+            .gradient_tolerance(tolerance(8, 40)),
+    );
+    cases.push(
+        Case::new("lstm two layers", |x| {
+            let first = x[0].lstm(x[1], x[2], None, None).sequence;
+            first.lstm(x[3], x[4], Some(x[5]), None).sequence
+        })
+        .input(&[3, 4, 2])
+        .input(&[2, 24])
+        .input(&[6, 24])
+        .input(&[6, 20])
+        .input(&[5, 20])
+        .input(&[20])
+        .tolerance(tolerance(12, 4))
+        .gradient_tolerance(tolerance(12, 40)),
+    );
+    cases.push(
+        Case::many("lstm gradient of the gradient", |x| {
+            let y = x[0].lstm(x[1], x[2], Some(x[3]), Some((x[4], x[5])));
+            let loss = (y.sequence * y.sequence).sum_all() + (y.cell * y.hidden).sum_all();
+            x[0].graph().gradients(loss, x)
+        })
+        .input(&[2, 3, 2])
+        .input(&[2, 16])
+        .input(&[4, 16])
+        .input(&[16])
+        .input(&[2, 4])
+        .input(&[2, 4])
+        .tolerance(tolerance(16, 12))
+        .gradient_tolerance(tolerance(64, 24)),
+    );
+    cases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Graph, Interpreter, Precision};
+    use anygrad_core::Array;
+
+    /// One unit, one step, by hand: a = 0.5 * [1, 2, 3, 4] + 0.25 * [1, 1, 1, 1].
+    #[test]
+    fn one_step_of_one_unit_follows_the_formula() {
+        let graph = Graph::new();
+        let x = graph.input("x", &[1, 1, 1], DType::F32);
+        let constant =
+            |sizes: &[usize], numbers: Vec<f32>| graph.constant(Array::f32(sizes, numbers).unwrap());
+        let y = x.lstm(
+            constant(&[1, 4], vec![1.0, 2.0, 3.0, 4.0]),
+            constant(&[1, 4], vec![1.0; 4]),
+            None,
+            Some((constant(&[1, 1], vec![0.25]), constant(&[1, 1], vec![-0.5]))),
+        );
+        let mut cpu = Interpreter::new(Precision::F32);
+        cpu.write("x", &Array::f32(&[1, 1, 1], vec![0.5]).unwrap());
+        let got = cpu.run(&graph, &[y.sequence, y.hidden, y.cell]).unwrap();
+        let sigmoid = |a: f64| 1.0 / (1.0 + (-a).exp());
+        let c = sigmoid(1.25) * -0.5 + sigmoid(0.75) * 1.75f64.tanh();
+        let h = sigmoid(2.25) * c.tanh();
+        for (array, want) in got.iter().zip([h, h, c]) {
+            assert!((f64::from(array.as_f32().unwrap()[0]) - want).abs() < 1e-7, "{array:?}, wanted {want}");
+        }
+    }
+
+    #[test]
+    fn shapes_that_do_not_fit_are_refused_with_their_numbers() {
+        let graph = Graph::new();
+        let x = graph.input("x", &[2, 3, 4], DType::F32);
+        let (w, r) = (graph.input("w", &[4, 20], DType::F32), graph.input("r", &[5, 16], DType::F32));
+        assert!(x.lstm(w, r, None, None).sequence.is_poison());
+        let error = graph.check().unwrap_err();
+        assert!(error.is_shape());
+        assert!(error.to_string().contains("[5, 16]"), "{error}");
+    }
+}

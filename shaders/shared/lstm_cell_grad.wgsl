@@ -1,0 +1,38 @@
+// dc' = carry + dcells + dh o (1 - tanh(c')^2); the gates by the product rule; carry = dc' f.
+@group(0) @binding(3) var<storage, read> gates: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> cells: array<f32>;
+@group(0) @binding(5) var<storage, read> dcells: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dgates: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> carry: array<f32>;
+
+// Whether a gradient arrives at the cells; dcells is something else otherwise.
+override CELL_GRADIENT: bool;
+
+fn gate_gradient(i: u32) -> vec4<f32> {
+    return dgates[i];
+}
+fn retreat(row: u32, unit: u32, sum: f32, last: bool) {
+    let at = (row * params.time + params.step) * params.units + unit;
+    let before = (row * (params.time + 1u) + params.step) * params.units + unit;
+    let after = before + params.units;
+    let kept = row * params.units + unit;
+    let gate = gates[at];
+    let i = gate.x;
+    let f = gate.y;
+    let g = gate.z;
+    let o = gate.w;
+    let dh = sum + dstates[after];
+    let t = tanh_accurate(cells[after]);
+    var dc = dh * o * (1.0 - t * t);
+    dc += select(carry[kept], 0.0, last);
+    if CELL_GRADIENT {
+        dc += dcells[after];
+    }
+    dgates[at] = vec4(
+        dc * g * i * (1.0 - i),
+        dc * cells[before] * f * (1.0 - f),
+        dc * i * (1.0 - g * g),
+        dh * t * o * (1.0 - o),
+    );
+    carry[kept] = dc * f;
+}
