@@ -32,8 +32,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> recurrent_kernel: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> states: array<State>;
 
-// The products of this invocation's rows.
-var<private> sums: array<vec4<f32>, ROWS>;
 
 @compute @workgroup_size(SIZE)
 fn main(
@@ -48,7 +46,8 @@ fn main(
     if tile_row >= params.batch {
         return;
     }
-    multiply(tile_row, tile_group, local);
+    // The products of this invocation's rows.
+    var sums = multiply(tile_row, tile_group, local);
     let row = tile_row + local / TILE_GROUPS * ROWS;
     let group = tile_group + local % TILE_GROUPS;
     if group >= params.groups {

@@ -11,13 +11,13 @@
 // Dispatch: ceil(batch / TILE_ROWS) * ceil(units / TILE_UNITS) workgroups.
 // Reads recurrent_kernel once for each tile of rows, dgates once for each tile of units.
 // use: group
-// variant lstm_grad_shuffle: use lstm_cell_grad, scalar, tanh, recurrent_grad_shuffle; ROWS = 32u, UNITS = 2u, TILE_ROWS = 32u, TILE_UNITS = 16u, SIZE = 8u
+// variant lstm_grad_shuffle: use lstm_cell_grad, scalar, tanh, recurrent_grad_shuffle; ROWS = 16u, UNITS = 4u, TILE_ROWS = 16u, TILE_UNITS = 32u, SIZE = 8u
 // variant lstm_grad_shuffle_few: use lstm_cell_grad, scalar, tanh, recurrent_grad_shuffle; ROWS = 8u, UNITS = 2u, TILE_ROWS = 8u, TILE_UNITS = 16u, SIZE = 8u
 // variant lstm_grad_tiled: use lstm_cell_grad, scalar, tanh, recurrent_grad_tiled; ROWS = 1u, UNITS = 1u, TILE_ROWS = 8u, TILE_UNITS = 16u, SIZE = 128u
-// variant gru_grad_shuffle: use gru_cell_grad, recurrent_grad_shuffle; ROWS = 32u, UNITS = 2u, TILE_ROWS = 32u, TILE_UNITS = 16u, SIZE = 8u
+// variant gru_grad_shuffle: use gru_cell_grad, recurrent_grad_shuffle; ROWS = 16u, UNITS = 4u, TILE_ROWS = 16u, TILE_UNITS = 32u, SIZE = 8u
 // variant gru_grad_shuffle_few: use gru_cell_grad, recurrent_grad_shuffle; ROWS = 8u, UNITS = 2u, TILE_ROWS = 8u, TILE_UNITS = 16u, SIZE = 8u
 // variant gru_grad_tiled: use gru_cell_grad, recurrent_grad_tiled; ROWS = 1u, UNITS = 1u, TILE_ROWS = 8u, TILE_UNITS = 16u, SIZE = 128u
-// variant rnn_grad_shuffle: use rnn_cell_grad, recurrent_grad_shuffle; ROWS = 32u, UNITS = 2u, TILE_ROWS = 32u, TILE_UNITS = 16u, SIZE = 8u
+// variant rnn_grad_shuffle: use rnn_cell_grad, recurrent_grad_shuffle; ROWS = 16u, UNITS = 4u, TILE_ROWS = 16u, TILE_UNITS = 32u, SIZE = 8u
 // variant rnn_grad_shuffle_few: use rnn_cell_grad, recurrent_grad_shuffle; ROWS = 8u, UNITS = 2u, TILE_ROWS = 8u, TILE_UNITS = 16u, SIZE = 8u
 // variant rnn_grad_tiled: use rnn_cell_grad, recurrent_grad_tiled; ROWS = 1u, UNITS = 1u, TILE_ROWS = 8u, TILE_UNITS = 16u, SIZE = 128u
 
@@ -32,8 +32,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> recurrent_kernel: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> dstates: array<f32>;
 
-// The products of this invocation's rows, UNITS of each.
-var<private> sums: array<f32, ROWS * UNITS>;
 const LANES_PER_ROW = TILE_UNITS / UNITS;
 
 @compute @workgroup_size(SIZE)
@@ -51,7 +49,8 @@ fn main(
     }
     // The last step has no step behind it.
     let last = params.step + 1u == params.time;
-    multiply(tile_row, tile_unit, local, select(params.groups, 0u, last));
+    // The products of this invocation's rows, UNITS of each.
+    var sums = multiply(tile_row, tile_unit, local, select(params.groups, 0u, last));
     let row = tile_row + local / LANES_PER_ROW * ROWS;
     let unit = tile_unit + local % LANES_PER_ROW;
     unroll for (var i = 0u; i < ROWS; i++) {

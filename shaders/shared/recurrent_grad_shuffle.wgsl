@@ -3,7 +3,8 @@
 //
 // Lane l loads a group of row l (then l + 8, ...) and of UNITS units of its own; the gradients of the
 // gates go round by shuffles.
-fn multiply(tile_row: u32, tile_unit: u32, lane: u32, count: u32) {
+fn multiply(tile_row: u32, tile_unit: u32, lane: u32, count: u32) -> array<f32, ROWS * UNITS> {
+    var sums: array<f32, ROWS * UNITS>;
     let groups = params.groups;
     var source: array<u32, ROWS / 8u>;
     unroll for (var q = 0u; q < ROWS / 8u; q++) {
@@ -31,4 +32,5 @@ fn multiply(tile_row: u32, tile_unit: u32, lane: u32, count: u32) {
             }
         }
     }
+    return sums;
 }

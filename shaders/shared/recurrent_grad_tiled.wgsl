@@ -6,7 +6,8 @@ const PITCH = 17u;
 var<workgroup> gradient_tile: array<vec4<f32>, TILE_ROWS * DEPTH>;
 var<workgroup> kernel_tile: array<vec4<f32>, TILE_UNITS * PITCH>;
 
-fn multiply(tile_row: u32, tile_unit: u32, local: u32, count: u32) {
+fn multiply(tile_row: u32, tile_unit: u32, local: u32, count: u32) -> array<f32, ROWS * UNITS> {
+    var sums: array<f32, ROWS * UNITS>;
     let row = local / TILE_UNITS;
     let unit = local % TILE_UNITS;
     for (var j = 0u; j < count; j += DEPTH) {
@@ -29,4 +30,5 @@ fn multiply(tile_row: u32, tile_unit: u32, local: u32, count: u32) {
         }
         workgroupBarrier();
     }
+    return sums;
 }

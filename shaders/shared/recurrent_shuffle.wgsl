@@ -4,7 +4,8 @@
 // round by shuffles. One accumulator holds four columns, so a weight is loaded once for ROWS rows.
 alias State = vec4<f32>;
 
-fn multiply(tile_row: u32, tile_group: u32, lane: u32) {
+fn multiply(tile_row: u32, tile_group: u32, lane: u32) -> array<vec4<f32>, ROWS> {
+    var sums: array<vec4<f32>, ROWS>;
     let groups = params.groups;
     let width = params.units / 4u;
     var source: array<u32, ROWS / 8u>;
@@ -29,6 +30,7 @@ fn multiply(tile_row: u32, tile_group: u32, lane: u32) {
             sums[i] += subgroupShuffle(h[i / 8u].w, i % 8u) * w3;
         }
     }
+    return sums;
 }
 fn get_state(i: u32) -> f32 {
     return states[i / 4u][i % 4u];

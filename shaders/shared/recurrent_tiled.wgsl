@@ -5,7 +5,8 @@ const DEPTH = 16u;
 var<workgroup> state_tile: array<f32, TILE_ROWS * DEPTH>;
 var<workgroup> kernel_tile: array<vec4<f32>, DEPTH * TILE_GROUPS>;
 
-fn multiply(tile_row: u32, tile_group: u32, local: u32) {
+fn multiply(tile_row: u32, tile_group: u32, local: u32) -> array<vec4<f32>, ROWS> {
+    var sums: array<vec4<f32>, ROWS>;
     let row = local / TILE_GROUPS;
     let group = local % TILE_GROUPS;
     for (var k = 0u; k < params.units; k += DEPTH) {
@@ -27,6 +28,7 @@ fn multiply(tile_row: u32, tile_group: u32, local: u32) {
         }
         workgroupBarrier();
     }
+    return sums;
 }
 fn get_state(i: u32) -> f32 {
     return states[i];
