@@ -4,3 +4,7 @@ alias I = vec4<i32>;
 alias U = vec4<u32>;
 alias B = vec4<bool>;
 const LANES = 4u;
+// All of four elements: p is 0.
+fn part_of(four: vec4<f32>, p: u32) -> T { return four; }
+fn sum_of(x: T) -> f32 { return (x.x + x.y) + (x.z + x.w); }
+fn max_of(x: T) -> f32 { return max(max(x.x, x.y), max(x.z, x.w)); }

@@ -53,10 +53,16 @@ pub fn load_mnist(folder: impl AsRef<Path>) -> Result<Mnist> {
 /// floats (f32, f64) become `f32`.
 ///
 /// # Errors
-/// The file cannot be read, is no IDX, or is shorter or longer than its header says.
+/// The file cannot be read, is no IDX, is shorter or longer than its header says, or holds a number
+/// that is not finite as an `f32`.
 pub fn read_idx(path: impl AsRef<Path>) -> Result<Array> {
-    let idx = Idx::read(path.as_ref())?;
+    let path = path.as_ref();
+    let idx = Idx::read(path)?;
     if idx.element.is_float() {
+        if let Some((place, x)) = idx.numbers().enumerate().find(|(_, x)| !(*x as f32).is_finite()) {
+            let message = format!("{}: element {place} is {x:?}, not finite as an f32", path.display());
+            return Err(Error::input(message));
+        }
         Array::f32(&idx.sizes, idx.numbers().map(|x| x as f32).collect::<Vec<f32>>())
     } else {
         Array::i32(&idx.sizes, idx.numbers().map(|x| x as i32).collect::<Vec<i32>>())

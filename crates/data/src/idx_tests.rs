@@ -100,6 +100,15 @@ fn every_element_type_is_read() {
 }
 
 #[test]
+fn numbers_that_are_not_finite_are_refused() {
+    let bytes = |x: f64| [0.5f64.to_be_bytes(), x.to_be_bytes()].concat();
+    for (x, shown) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf"), (1e300, "1e300")] {
+        let error = read(&idx(0x0E, &[2], &bytes(x))).unwrap_err().to_string();
+        assert!(error.ends_with(&format!("a.idx: element 1 is {shown}, not finite as an f32")), "{error}");
+    }
+}
+
+#[test]
 fn every_prefix_is_an_error() {
     let plain = idx(8, &[2, 3, 5], &(0..30).collect::<Vec<u8>>());
     for file in [gzip(&plain), plain] {

@@ -131,9 +131,12 @@ mod tests {
     fn files_with_dates_and_files_of_one_column_are_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("series.csv");
-        for text in
-            ["\"Month\",\"Value\"\n\"1949-01\",112\n\"1949-02\",118\n", "112\n118\n", "value\n112\n118"]
-        {
+        for text in [
+            "\"Month\",\"Value\"\n\"1949-01\",112\n\"1949-02\",118\n",
+            "date,value\n1949-01,112\n1949-02,118",
+            "112\n118\n",
+            "value\n112\n118",
+        ] {
             std::fs::write(&path, text).unwrap();
             assert_eq!(read(&path).unwrap(), [112.0, 118.0], "{text}");
         }

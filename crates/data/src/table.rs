@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use anygrad_core::{Array, Context, Error, Result};
+use anygrad_core::{Array, Error, Result};
 use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 
 use crate::{Dataset, read_file};
@@ -38,6 +38,8 @@ pub struct Table {
     /// The column of the file that each column of the table came from.
     places: Vec<usize>,
     rows: Vec<StringRecord>,
+    /// The line of the file that each row starts on.
+    lines: Vec<u64>,
 }
 
 impl Table {
@@ -56,10 +58,13 @@ impl Table {
     /// A line with more or fewer cells than the first, bytes that are not UTF-8 (both with the
     /// line), or no rows.
     pub fn parse(bytes: &[u8], source: &str, header: Header) -> Result<Self> {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut reader = ReaderBuilder::new().has_headers(false).trim(Trim::All).from_reader(bytes);
-        let mut rows = Vec::new();
+        let (mut rows, mut lines) = (Vec::new(), Vec::new());
         for row in reader.records() {
-            rows.push(row.map_err(|error| malformed(&error).context(source))?);
+            let row = row.map_err(|error| malformed(&error, bytes).context(source))?;
+            lines.push(line_of(row.position(), bytes));
+            rows.push(row);
         }
         let Some(first) = rows.first() else {
             return Err(Error::input(format!("{source}: the table is empty")));
@@ -72,6 +77,7 @@ impl Table {
             Header::Absent => false,
         };
         if named {
+            lines.remove(0);
             for (name, cell) in names.iter_mut().zip(&rows.remove(0)) {
                 if !cell.is_empty() {
                     cell.clone_into(name);
@@ -81,7 +87,7 @@ impl Table {
         if rows.is_empty() {
             return Err(Error::input(format!("{source}: the table has a header but no rows")));
         }
-        Ok(Table { source: source.to_owned(), names, places, rows })
+        Ok(Table { source: source.to_owned(), names, places, rows, lines })
     }
 
     /// The names of the columns.
@@ -153,16 +159,16 @@ impl Table {
         let mut names: Vec<String> = Vec::new();
         if numeric == 0 {
             let mut class_of: HashMap<&str, usize> = HashMap::new();
-            let mut class = |(row, cell): (usize, &&'_ str)| {
+            let mut classes = Vec::with_capacity(cells.len());
+            for (row, &cell) in cells.iter().enumerate() {
                 if cell.is_empty() {
                     return Err(self.bad_cell(row, column, "the cell is empty"));
                 }
-                Ok(*class_of.entry(cell).or_insert_with(|| {
-                    names.push((*cell).to_owned());
+                classes.push(*class_of.entry(cell).or_insert_with(|| {
+                    names.push(cell.to_owned());
                     names.len() - 1
-                }))
-            };
-            let classes = cells.iter().enumerate().map(&mut class).collect::<Result<_>>()?;
+                }));
+            }
             return Ok((classes, names));
         }
         let whole = |(row, cell): (usize, &&str)| match number(cell) {
@@ -235,8 +241,12 @@ impl Table {
     }
 
     fn bad_cell(&self, row: usize, column: usize, why: &str) -> Error {
-        let line = self.rows[row].position().map_or(0, csv::Position::line);
-        Error::input(format!("{}: line {line}, column {}: {why}", self.source, self.label(column)))
+        Error::input(format!(
+            "{}: line {}, column {}: {why}",
+            self.source,
+            self.lines[row],
+            self.label(column)
+        ))
     }
 
     /// A column as errors call it: `2 (age)`, or `2` when it has no name.
@@ -282,8 +292,16 @@ fn number(cell: &str) -> Result<f32, String> {
     }
 }
 
-fn malformed(error: &csv::Error) -> Error {
-    let line = error.position().map_or(0, csv::Position::line);
+/// The line a row starts on. The reader's position is where it began to look for the row: empty
+/// lines may come first.
+fn line_of(position: Option<&csv::Position>, bytes: &[u8]) -> u64 {
+    let (line, begin) = position.map_or((1, 0), |position| (position.line(), position.byte() as usize));
+    let skipped = bytes.iter().skip(begin).take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    line + skipped.filter(|&&byte| byte == b'\n').count() as u64
+}
+
+fn malformed(error: &csv::Error, bytes: &[u8]) -> Error {
+    let line = line_of(error.position(), bytes);
     Error::input(match error.kind() {
         ErrorKind::UnequalLengths { expected_len, len, .. } => {
             format!("line {line}: {len} cells, the lines before have {expected_len}")

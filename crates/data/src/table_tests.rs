@@ -42,6 +42,22 @@ fn number_classes_are_numbered_in_ascending_order() {
 }
 
 #[test]
+fn classic_tables_are_read_as_they_are_published() {
+    let iris = "5.1,3.5,1.4,0.2,Iris-setosa\n7.0,3.2,4.7,1.4,Iris-versicolor\n\
+                6.3,3.3,6.0,2.5,Iris-virginica\n5.9,3.0,5.1,1.8,Iris-virginica\n\n";
+    let data = table(iris).dataset(None, Task::Multiclass).unwrap();
+    assert_eq!(data.features().shape()[..], [4, 4]);
+    assert_eq!(data.features().as_f32().unwrap()[4..8], [7.0, 3.2, 4.7, 1.4]);
+    assert_eq!(data.targets(), &Array::i32(&[4], [0, 1, 2, 2]).unwrap());
+    assert_eq!(data.classes(), ["Iris-setosa", "Iris-versicolor", "Iris-virginica"]);
+
+    let pima = "6,148,72,35,0,33.6,0.627,50,1\r\n1,85,66,29,0,26.6,0.351,31,0\r\n";
+    let data = table(pima).dataset(None, Task::Binary).unwrap();
+    assert_eq!(data.features().shape()[..], [2, 8]);
+    assert_eq!(data.targets(), &Array::f32(&[2, 1], [1.0, 0.0]).unwrap());
+}
+
+#[test]
 fn the_target_is_a_name_or_a_number() {
     let table = table("price,size,rooms\n1,2,3\n4,5,6\n");
     for target in ["price", "0"] {

@@ -96,8 +96,8 @@ mod tests {
         let ids = vocabulary.encode("wörld").unwrap();
         assert_eq!(vocabulary.decode(&ids).unwrap(), "wörld");
         let error = vocabulary.encode("hex").unwrap_err().to_string();
-        assert_eq!(error, "character 2, 'x', is none of the 9 in the vocabulary");
-        assert!(vocabulary.decode(&[-1]).is_err() && vocabulary.decode(&[9]).is_err());
+        assert_eq!(error, "character 2, 'x', is none of the 10 in the vocabulary");
+        assert!(vocabulary.decode(&[-1]).is_err() && vocabulary.decode(&[10]).is_err());
     }
 
     #[test]

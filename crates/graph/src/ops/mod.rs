@@ -2,16 +2,50 @@
 //!
 //! To add one, write its file and name it twice here.
 
+mod concat;
+mod conv;
+mod detach;
+mod gather;
+mod matmul;
+mod optimizer;
+mod pad;
 mod pointwise;
+mod pool;
 mod recurrent;
 mod reduce;
+mod rows;
+mod scatter;
+mod slice;
+mod softmax;
 mod view;
+
+pub use conv::Conv;
+pub use optimizer::{Adagrad, Adam, Convention, RmsProp, Sgd, UpdateRule, WeightDecay};
+pub use pool::Pool;
+pub use recurrent::{Activation, LstmOutput};
 
 use crate::Case;
 
-pub use recurrent::{Activation, LstmOutput};
-
 /// The cases of every operator: what gradient check, conformance tests and `verify` run.
 pub fn cases() -> Vec<Case> {
-    [pointwise::cases(), recurrent::cases(), reduce::cases(), view::cases()].into_iter().flatten().collect()
+    [
+        concat::cases(),
+        conv::cases(),
+        detach::cases(),
+        gather::cases(),
+        matmul::cases(),
+        optimizer::cases(),
+        pad::cases(),
+        pointwise::cases(),
+        pool::cases(),
+        recurrent::cases(),
+        reduce::cases(),
+        scatter::cases(),
+        slice::cases(),
+        softmax::cases(),
+        view::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -9,7 +9,7 @@ use anygrad_core::{DType, Error, Result};
 use anygrad_shaders as shaders;
 
 use super::steps::Recurrence;
-use super::{Cell, Family, Number, State, Weights, interleave, join, matmul, pad, part, tolerance};
+use super::{Cell, Family, Number, State, Weights, interleave, join, pad, part, tolerance};
 use crate::{Case, Fill, Tensor};
 
 #[derive(Clone, Copy, Debug)]
@@ -119,9 +119,9 @@ fn before<'g>(
     let mut states = Vec::with_capacity(layer.time);
     for step in 0..layer.time {
         let a = part(gates_in, 1, step, step + 1).reshape(&[batch, 3 * units]);
-        let gates = (part(a, 1, 0, 2 * units) + matmul(h, of_gates)).sigmoid();
+        let gates = (part(a, 1, 0, 2 * units) + h.matmul(of_gates)).sigmoid();
         let (z, r) = (part(gates, 1, 0, units), part(gates, 1, units, 2 * units));
-        let n = (part(a, 1, 2 * units, 3 * units) + matmul(r * h, of_candidate)).tanh();
+        let n = (part(a, 1, 2 * units, 3 * units) + (r * h).matmul(of_candidate)).tanh();
         h = n + z * (h - n);
         states.push(h.reshape(&[batch, 1, units]));
     }

@@ -10,7 +10,6 @@
 mod gru;
 mod lstm;
 mod rnn;
-mod standin;
 mod steps;
 
 use std::fmt::Debug;
@@ -20,10 +19,19 @@ use anygrad_core::{Error, Result};
 use anygrad_shaders::Kernel;
 
 use crate::{Case, Tensor, Tolerance};
-use standin::{join, matmul, part};
 
 pub use lstm::LstmOutput;
 pub use rnn::Activation;
+
+/// The elements of an axis from `from` up to, not including, `to`.
+fn part<'g>(x: Tensor<'g>, axis: usize, from: usize, to: usize) -> Tensor<'g> {
+    x.narrow(axis as isize, from..to)
+}
+
+/// The tensors one behind the other along an axis.
+fn join<'g>(tensors: &[Tensor<'g>], axis: usize) -> Tensor<'g> {
+    tensors[0].graph().concat(tensors, axis as isize)
+}
 
 /// What a cell is made of: `f64` in the reference, a tensor in the graph.
 trait Number: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> {
@@ -193,7 +201,7 @@ impl<'g> Weights<'g> {
     /// x . kernel + bias for all steps: `[batch, time, columns]`, from weights in the form of `steps.rs`.
     fn gates_in(&self, x: Tensor<'g>, kernel: Tensor<'g>, bias: Option<Tensor<'g>>) -> Tensor<'g> {
         let columns = kernel.shape()[1];
-        let gates = matmul(x.reshape(&[self.batch * self.time, self.inputs]), kernel);
+        let gates = x.reshape(&[self.batch * self.time, self.inputs]).matmul(kernel);
         let gates = match bias {
             Some(bias) => gates + bias.reshape(&[1, columns]),
             None => gates,

@@ -9,8 +9,8 @@
 use anygrad_core::{Caps, Error, Result, Shape};
 use anygrad_shaders::{self as shaders, RecurrentGradParams, RecurrentParams, RecurrentStartParams};
 
-use super::standin::{join, matmul, part};
 use super::{Cell, Family, State};
+use super::{join, part};
 use crate::{At, Dispatch, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Values, workgroups};
 
 /// Inputs: gates_in `[n, t, columns * units]`, R `[units, columns * units]`, h0 `[n, units]`, and c0
@@ -170,10 +170,10 @@ impl<C: Cell> Op for Recurrence<C> {
 
         let dkernel = at.wanted[1].then(|| {
             let before = part(states, 1, 0, time).reshape(&[batch * time, units]);
-            matmul(before.t(), da.reshape(&[batch * time, width]))
+            before.t().matmul(da.reshape(&[batch * time, width]))
         });
         let dh0 = at.wanted[2].then(|| {
-            let dh0 = at_start(dstates) + matmul(at_start(da), kernel.t());
+            let dh0 = at_start(dstates) + at_start(da).matmul(kernel.t());
             if C::GATES && !C::CELLS { dh0 + carry } else { dh0 }
         });
         let mut grads = vec![Some(da), dkernel, dh0];
@@ -239,7 +239,7 @@ impl<C: Cell> Recurrence<C> {
         let mut state = State { h: x[2], c: x[if C::CELLS { 3 } else { 2 }] };
         let (mut states, mut gates, mut cells) = (vec![state.h], Vec::new(), vec![state.c]);
         for step in 0..time {
-            let a = part(x[0], 1, step, step + 1).reshape(&[batch, width]) + matmul(state.h, x[1]);
+            let a = part(x[0], 1, step, step + 1).reshape(&[batch, width]) + state.h.matmul(x[1]);
             let (next, kept) = self.0.advance(columns::<C>(a), state);
             gates.push(uncolumns::<C>(kept));
             states.push(next.h);
@@ -273,7 +273,7 @@ impl<C: Cell> RecurrenceGradient<C> {
         for step in (0..time).rev() {
             let mut dh = at(x[dstates], step + 1);
             if let Some(&behind) = das.last() {
-                dh = dh + matmul(behind, x[0].t());
+                dh = dh + behind.matmul(x[0].t());
             }
             if self.cell_gradient {
                 carry = carry + at(x[dstates + 1], step + 1);

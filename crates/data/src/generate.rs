@@ -1,1 +1,0 @@
-//! Small data sets made by us.

@@ -1,0 +1,436 @@
+//! y[.., m, n] = sum over k of a[.., m, k] * b[.., k, n]
+//!
+//! da = dy . b^T and db = a^T . dy, summed over the batch axes along which a or b was repeated.
+
+use anygrad_core::{Caps, DType, Error, MAX_RANK, Result, Shape};
+use anygrad_shaders::{self as shaders, Kernel, MatmulShuffleParams, MatmulSumParams};
+
+use crate::{
+    At, Case, Dispatch, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values,
+    workgroups,
+};
+
+#[derive(Debug)]
+struct MatMul;
+
+impl<'g> Tensor<'g> {
+    /// The matrix product over the last two axes: `[.., m, k]` times `[.., k, n]` is `[.., m, n]`.
+    /// The axes in front are batch axes and broadcast by NumPy's rule. A vector on the left counts
+    /// as one row, on the right as one column, and that axis is missing in the result.
+    #[track_caller]
+    pub fn matmul(self, other: Tensor<'g>) -> Tensor<'g> {
+        if self.is_poison() || other.is_poison() {
+            return self.apply(MatMul, &[self, other]);
+        }
+        let shape = match product_shape(&self.shape(), &other.shape()) {
+            Ok(shape) => shape,
+            Err(error) => return self.fail(error.context("matmul")),
+        };
+        let a = if self.shape().rank() == 1 { self.unsqueeze(0) } else { self };
+        let b = if other.shape().rank() == 1 { other.unsqueeze(1) } else { other };
+        a.apply(MatMul, &[a, b]).reshape(&shape)
+    }
+}
+
+/// The shape of a product; vectors are allowed.
+fn product_shape(a: &Shape, b: &Shape) -> Result<Shape> {
+    let (Some(&a_terms), Some(&b_terms)) = (a.last(), b.get(b.rank().saturating_sub(2))) else {
+        return Err(Error::shape(format!("{a} x {b}: a scalar has no axis to sum over")));
+    };
+    if a_terms != b_terms {
+        return Err(Error::shape(format!("{a} x {b}: inner sizes {a_terms} and {b_terms} differ")));
+    }
+    let batch_of = |s: &Shape| Shape::new(&s[..s.rank().saturating_sub(2)]);
+    let batch = batch_of(a)?.broadcast(&batch_of(b)?).map_err(|e| e.context(format!("{a} x {b}")))?;
+    let mut sizes = batch.to_vec();
+    sizes.extend((a.rank() > 1).then(|| a[a.rank() - 2]));
+    sizes.extend((b.rank() > 1).then(|| b[b.rank() - 1]));
+    Shape::new(&sizes)
+}
+
+/// Summed over the axes along which `shape` was repeated to give this gradient.
+fn sum_to<'g>(gradient: Tensor<'g>, shape: &Shape) -> Tensor<'g> {
+    let whole = gradient.shape();
+    let added = whole.rank() - shape.rank();
+    let repeated: Vec<isize> = (0..whole.rank())
+        .filter(|&axis| axis < added || shape[axis - added] != whole[axis])
+        .map(|axis| axis as isize)
+        .collect();
+    gradient.sum(&repeated, false).reshape(shape)
+}
+
+impl Op for MatMul {
+    fn name(&self) -> &'static str {
+        "matmul"
+    }
+
+    fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {
+        if x.iter().any(|operand| operand.dtype != DType::F32) {
+            return Err(Error::shape(format!("{} x {}: both must be f32", x[0], x[1])));
+        }
+        Ok(vec![Meta::f32(product_shape(&x[0].shape, &x[1].shape)?)])
+    }
+
+    fn reference(&self, x: &[&Values], y: &mut [Values]) {
+        let [a_layout, b_layout] = [0, 1].map(|i| Layout::contiguous(x[i].meta));
+        let product = Product::new(&a_layout, &b_layout, &y[0].meta.shape);
+        let (rows, columns) = (product.rows, product.columns);
+        for (i, result) in y[0].data.iter_mut().enumerate() {
+            let (batch, row, column) = (i / (rows * columns), i / columns % rows, i % columns);
+            let (a_start, b_start) = product.starts(batch);
+            *result = (0..product.terms)
+                .map(|term| {
+                    let a = x[0].data[a_start + row * product.a.line + term * product.a.term];
+                    a * x[1].data[b_start + term * product.b.term + column * product.b.line]
+                })
+                .sum();
+        }
+    }
+
+    fn gradient<'g>(&self, at: &At<'g, '_>) -> Grads<'g> {
+        let (a, b, dy) = (at.x[0], at.x[1], at.dy());
+        let da = at.wanted[0].then(|| sum_to(dy.matmul(b.t()), &a.shape()));
+        let db = at.wanted[1].then(|| {
+            let shape = b.shape();
+            let [terms, columns] = [shape[shape.rank() - 2], shape[shape.rank() - 1]];
+            if shape.elements() != terms * columns {
+                return sum_to(a.t().matmul(dy), &shape);
+            }
+            // One matrix for the whole batch: the sum over the batch is part of one long product.
+            let rows: usize = dy.shape()[..dy.shape().rank() - 1].iter().product();
+            a.reshape(&[rows, terms]).t().matmul(dy.reshape(&[rows, columns])).reshape(&shape)
+        });
+        vec![da, db]
+    }
+
+    fn lower(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Lowering> {
+        if let Some(meta) = x.iter().map(|l| l.meta).chain([y[0]]).find(|m| m.bytes() > u64::from(u32::MAX)) {
+            return Err(Error::unsupported(format!("matmul: {meta} is beyond 4 GiB")));
+        }
+        Product::new(&x[0], &x[1], &y[0].shape).lower(caps)
+    }
+
+    /// Matrices whose rows or columns are dense, any distance apart, in batches of any strides.
+    fn accepts(&self, _input: usize, layout: &Layout) -> bool {
+        let rank = layout.shape().rank();
+        let dense = |axis: usize| layout.strides[axis] == 1 || layout.shape()[axis] == 1;
+        layout.strides().iter().all(|&stride| stride >= 0) && (dense(rank - 1) || dense(rank - 2))
+    }
+}
+
+/// A batch of matrix products as the kernels see it.
+#[derive(Debug)]
+struct Product {
+    rows: usize,
+    columns: usize,
+    terms: usize,
+    /// Outermost first; axes of size 1 are left out and neighbours that run on are one.
+    batch: Vec<BatchAxis>,
+    a: Operands,
+    b: Operands,
+}
+
+/// The matrices of one operand. A line is a row of a or a column of b.
+#[derive(Clone, Copy, Debug)]
+struct Operands {
+    input: usize,
+    start: usize,
+    /// Distance from line to line; 0 if there is only one.
+    line: usize,
+    /// Distance from term to term; 0 if there is only one.
+    term: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct BatchAxis {
+    size: usize,
+    a_stride: usize,
+    b_stride: usize,
+}
+
+impl Product {
+    fn new(a: &Layout, b: &Layout, y: &Shape) -> Self {
+        // Strides of broadcast axes, and of axes with one element, are 0.
+        let stride = |x: &Layout, from_back: usize| match x.shape().rank().checked_sub(from_back) {
+            Some(axis) if x.shape()[axis] != 1 => x.strides[axis] as usize,
+            _ => 0,
+        };
+        let mut product = Product {
+            rows: y[y.rank() - 2],
+            columns: y[y.rank() - 1],
+            terms: a.shape()[a.shape().rank() - 1],
+            batch: Vec::new(),
+            a: Operands { input: 0, start: a.offset, line: stride(a, 2), term: stride(a, 1) },
+            b: Operands { input: 1, start: b.offset, line: stride(b, 1), term: stride(b, 2) },
+        };
+        for axis in 0..y.rank() - 2 {
+            let from_back = y.rank() - axis;
+            let size = y[axis];
+            let inner = BatchAxis { size, a_stride: stride(a, from_back), b_stride: stride(b, from_back) };
+            match product.batch.last_mut() {
+                _ if size == 1 => {}
+                Some(outer)
+                    if outer.a_stride == inner.a_stride * size && outer.b_stride == inner.b_stride * size =>
+                {
+                    *outer = BatchAxis { size: outer.size * size, ..inner };
+                }
+                _ => product.batch.push(inner),
+            }
+        }
+        product
+    }
+
+    fn batches(&self) -> usize {
+        self.batch.iter().map(|axis| axis.size).product()
+    }
+
+    /// Where the matrices of one batch start.
+    fn starts(&self, batch: usize) -> (usize, usize) {
+        let (mut rest, mut a, mut b) = (batch, self.a.start, self.b.start);
+        for axis in self.batch.iter().rev() {
+            a += rest % axis.size * axis.a_stride;
+            b += rest % axis.size * axis.b_stride;
+            rest /= axis.size;
+        }
+        (a, b)
+    }
+
+    /// The innermost batch axis becomes rows where b is the same for all of it and a's rows run on.
+    fn fold_batch_into_rows(&mut self) {
+        while let Some(&axis) = self.batch.last() {
+            let runs_on = self.rows == 1 || axis.a_stride == self.rows * self.a.line;
+            if axis.b_stride != 0 || !runs_on {
+                return;
+            }
+            if self.rows == 1 {
+                self.a.line = axis.a_stride;
+            }
+            self.rows *= axis.size;
+            self.batch.pop();
+        }
+    }
+
+    /// A single column is the same memory as a single row, and kernels are built for few rows.
+    fn turn_single_column(&mut self) {
+        if self.columns == 1 && self.rows > 1 {
+            (self.rows, self.columns) = (self.columns, self.rows);
+            (self.a, self.b) = (self.b, self.a);
+            for axis in &mut self.batch {
+                (axis.a_stride, axis.b_stride) = (axis.b_stride, axis.a_stride);
+            }
+        }
+    }
+
+    /// Whether every vector of four elements that a kernel reads or writes is four neighbours in
+    /// memory, aligned.
+    fn in_vectors(&self) -> bool {
+        let aligned = |x: &Operands, lines: usize| {
+            let along_terms = x.term == 1 && self.terms % 4 == 0 && x.line % 4 == 0;
+            let along_lines = x.line == 1 && lines % 4 == 0 && x.term % 4 == 0;
+            x.start % 4 == 0 && (along_terms || along_lines)
+        };
+        self.columns % 4 == 0
+            && self.terms > 0
+            && aligned(&self.a, self.rows)
+            && aligned(&self.b, self.columns)
+            && self.batch.iter().all(|axis| axis.a_stride % 4 == 0 && axis.b_stride % 4 == 0)
+    }
+
+    fn lower(mut self, caps: &Caps) -> Result<Lowering> {
+        self.fold_batch_into_rows();
+        self.turn_single_column();
+        let in_vectors = self.in_vectors();
+        let (kernel, is_shuffle) = self.kernel(in_vectors, caps);
+        let tiles = self.tiles(kernel);
+        let (parts, terms_per_part) = self.split(tiles, caps);
+
+        let count = self.batches() * self.rows * self.columns;
+        let mut result = Kernels::default();
+        let target = if parts == 1 { Operand::Output(0) } else { Operand::Scratch(0) };
+        let along_lines = |x: &Operands| in_vectors && x.term != 1;
+        let (a_along_rows, b_along_terms) = if is_shuffle || in_vectors {
+            (along_lines(&self.a), in_vectors && self.b.line != 1)
+        } else {
+            (self.a.line == 1, self.b.line != 1)
+        };
+        let mut overrides = vec![
+            ("A_ALONG_ROWS", f64::from(u8::from(a_along_rows))),
+            ("B_ALONG_TERMS", f64::from(u8::from(b_along_terms))),
+        ];
+        if is_shuffle {
+            overrides.push(("TAIL", f64::from(u8::from(self.terms % 4 != 0))));
+        }
+        result.dispatches.push(Dispatch {
+            kernel,
+            overrides,
+            params: self.params(parts, terms_per_part).bytes(),
+            bindings: vec![Operand::Input(self.a.input), Operand::Input(self.b.input), target],
+            workgroups: workgroups(tiles * parts),
+        });
+        if parts > 1 {
+            result.scratch.push(Meta::f32(Shape::new(&[parts, count])?));
+            let units = if in_vectors { count / 4 } else { count };
+            result.dispatches.push(Dispatch {
+                kernel: if in_vectors { &shaders::MATMUL_SUM } else { &shaders::MATMUL_SUM_SCALAR },
+                overrides: Vec::new(),
+                params: MatmulSumParams { parts: parts as u32, count: units as u32 }.bytes(),
+                bindings: vec![Operand::Scratch(0), Operand::Output(0)],
+                workgroups: workgroups(units.div_ceil(64)),
+            });
+        }
+        Ok(Lowering::Kernels(result))
+    }
+
+    /// The kernel, and whether it is of the family that shuffles.
+    fn kernel(&self, in_vectors: bool, caps: &Caps) -> (&'static Kernel, bool) {
+        let few_rows = self.rows <= 8;
+        if caps.is_cpu() && caps.fixed_subgroup() == Some(8) {
+            // The large tile is fastest, but its compilation takes a second.
+            let is_large = self.batches() * self.rows * self.columns * self.terms >= 1 << 24;
+            let kernel = match (in_vectors, few_rows) {
+                (true, true) => &shaders::MATMUL_SHUFFLE_8X32,
+                (true, false) if is_large && self.rows > 16 && self.columns > 32 => {
+                    &shaders::MATMUL_SHUFFLE_32X64
+                }
+                (true, false) => &shaders::MATMUL_SHUFFLE_16X32,
+                (false, true) => &shaders::MATMUL_SHUFFLE_SCALAR_8X32,
+                (false, false) => &shaders::MATMUL_SHUFFLE_SCALAR_16X32,
+            };
+            return (kernel, true);
+        }
+        // Large tiles reuse more, small ones fill the machine: a GPU has about this many cores.
+        const CORES: usize = 64;
+        let fills = self.tiles(&shaders::MATMUL_TILE_64X64) >= CORES;
+        let kernel = match (in_vectors, few_rows, fills) {
+            (true, true, _) => &shaders::MATMUL_TILE_4X256,
+            (true, false, true) => &shaders::MATMUL_TILE_64X64,
+            (true, false, false) => &shaders::MATMUL_TILE_32X32,
+            (false, true, _) => &shaders::MATMUL_TILE_SCALAR_4X256,
+            (false, false, true) => &shaders::MATMUL_TILE_SCALAR_64X64,
+            (false, false, false) => &shaders::MATMUL_TILE_SCALAR_32X32,
+        };
+        (kernel, false)
+    }
+
+    fn tiles(&self, kernel: &Kernel) -> usize {
+        let rows = kernel.constant("ROWS") as usize;
+        // The shuffling family counts its columns in vectors of four for each of eight lanes.
+        let columns = match kernel.constant("COLUMNS") {
+            0 => kernel.constant("VECTORS") as usize * 32,
+            columns => columns as usize,
+        };
+        self.batches() * self.rows.div_ceil(rows) * self.columns.div_ceil(columns)
+    }
+
+    /// How many parts the sum over the terms is cut into, and the terms of each.
+    fn split(&self, tiles: usize, caps: &Caps) -> (usize, usize) {
+        /// Error of rounding grows with the length of a sum; parts are added in a second step.
+        const WANTED_TERMS: usize = 4096;
+        /// A kernel takes at most one and a half iterations per term, of 65,535.
+        const MOST_TERMS: usize = 32_768;
+        /// A part must be worth storing and reading its sums.
+        const LEAST_TERMS: usize = 256;
+        /// All parts together take no more memory than this unless `MOST_TERMS` wants it.
+        const SCRATCH_BYTES: usize = 64 << 20;
+        let enough_tiles = if caps.is_cpu() { 8 } else { 128 };
+        let to_fill = (enough_tiles / tiles.max(1)).min(self.terms / LEAST_TERMS);
+        let bytes = 4 * self.batches() * self.rows * self.columns;
+        let affordable = SCRATCH_BYTES / bytes.max(1);
+        let wanted = to_fill.max(self.terms.div_ceil(WANTED_TERMS)).min(affordable);
+        let parts = wanted.max(self.terms.div_ceil(MOST_TERMS)).max(1);
+        let terms_per_part = self.terms.div_ceil(parts).next_multiple_of(16).max(16);
+        (self.terms.div_ceil(terms_per_part).max(1), terms_per_part)
+    }
+
+    /// Both families take the same parameters, those of `shared/matmul.wgsl`.
+    fn params(&self, parts: usize, terms_per_part: usize) -> MatmulShuffleParams {
+        let mut axes = [BatchAxis { size: 1, a_stride: 0, b_stride: 0 }; MAX_RANK];
+        for (to, from) in axes.iter_mut().zip(self.batch.iter().rev()) {
+            *to = *from;
+        }
+        let four =
+            |first: usize, of: fn(&BatchAxis) -> usize| [0, 1, 2, 3].map(|i| of(&axes[first + i]) as u32);
+        MatmulShuffleParams {
+            rows: self.rows as u32,
+            columns: self.columns as u32,
+            terms: self.terms as u32,
+            parts: parts as u32,
+            terms_per_part: terms_per_part as u32,
+            batches: self.batches() as u32,
+            a_start: self.a.start as u32,
+            a_row: self.a.line as u32,
+            a_term: self.a.term as u32,
+            b_start: self.b.start as u32,
+            b_term: self.b.term as u32,
+            b_column: self.b.line as u32,
+            batch_axes: self.batch.len() as u32,
+            inner_sizes: four(0, |axis| axis.size),
+            outer_sizes: four(4, |axis| axis.size),
+            inner_a_strides: four(0, |axis| axis.a_stride),
+            outer_a_strides: four(4, |axis| axis.a_stride),
+            inner_b_strides: four(0, |axis| axis.b_stride),
+            outer_b_strides: four(4, |axis| axis.b_stride),
+        }
+    }
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let case = |name: &str, a: &[usize], b: &[usize]| {
+        let terms = a[a.len() - 1];
+        let tolerance = Tolerance::sum(terms.max(a.iter().chain(b).copied().max().unwrap_or(1)));
+        Case::new(format!("matmul {name}"), |x| x[0].matmul(x[1]))
+            .input(a)
+            .input(b)
+            .tolerance(Tolerance::sum(terms))
+            .gradient_tolerance(Tolerance { relative: 2e-5, absolute: 4.0 * tolerance.absolute })
+    };
+    let mut cases = Vec::new();
+    // Around the tiles: vectors where all sizes allow it, single elements elsewhere.
+    for [m, k, n] in [
+        [1, 1, 1],
+        [8, 4, 32],
+        [9, 8, 36],
+        [16, 16, 32],
+        [17, 20, 64],
+        [33, 4, 68],
+        [64, 64, 64],
+        [7, 13, 17],
+        [31, 7, 9],
+        [65, 67, 63],
+        [129, 65, 67],
+        [128, 128, 128],
+        [24, 1, 12],
+        [13, 1, 5],
+        [1, 64, 128],
+        [1, 33, 129],
+        [131, 31, 1],
+        [128, 36, 1],
+        [1, 257, 1],
+        [3, 2, 257],
+        [64, 100, 10],
+        [5, 700, 4],
+    ] {
+        cases.push(case(&format!("{m}x{k}x{n}"), &[m, k], &[k, n]));
+    }
+    // Transposed operands are read where they stand; odd numbers of terms in vectors.
+    for [m, k, n] in [[36, 40, 64], [31, 19, 23], [32, 50, 64], [16, 7, 32], [4, 3, 8]] {
+        let (name, tolerance) = (format!("{m}x{k}x{n}"), Tolerance::sum(k));
+        let transposed: [(&str, [usize; 2], [usize; 2]); 3] =
+            [("a", [k, m], [k, n]), ("b", [m, k], [n, k]), ("ab", [k, m], [n, k])];
+        for (which, a, b) in transposed {
+            let (turn_a, turn_b) = (which.contains('a'), which.contains('b'));
+            let turn = |x: Tensor<'_>, yes: bool| if yes { x.t().id() } else { x.id() };
+            let _ = turn;
+            cases.push(
+                Case::new(format!("matmul {name} transposed {which}"), move |x| {
+                    let a = if turn_a { x[0].t() } else { x[0] };
+                    a.matmul(if turn_b { x[1].t() } else { x[1] })
+                })
+                .input(&a)
+                .input(&b)
+                .tolerance(tolerance),
+            );
+        }
+    }
+    cases
+}

@@ -1,0 +1,250 @@
+//! The update rules of optimizers: p, s1, s2, ... -> their next values, written in place.
+//!
+//! Keras and PyTorch differ in where epsilon stands and what a velocity contains; both are here.
+//! The learning rate and the step are tensors, so that a schedule needs no new plan.
+
+mod adagrad;
+mod adam;
+mod rmsprop;
+mod sgd;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use anygrad_core::{Caps, DType, Error, Result, Shape};
+use anygrad_shaders::Kernel;
+
+use crate::{
+    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values,
+    workgroups,
+};
+
+pub use adagrad::Adagrad;
+pub use adam::Adam;
+pub use rmsprop::RmsProp;
+pub use sgd::Sgd;
+
+/// Whose formulas an update rule follows where libraries differ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Convention {
+    /// A velocity holds the movement; epsilon stands inside the root (RMSProp, Adagrad) or is
+    /// added to the uncorrected root (Adam).
+    #[default]
+    Keras,
+    /// A velocity holds the gradient; epsilon is added to the root, which Adam corrects before.
+    PyTorch,
+}
+
+impl Convention {
+    fn is_keras(self) -> bool {
+        self == Convention::Keras
+    }
+}
+
+/// How weights are pulled towards zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum WeightDecay {
+    /// Not at all.
+    #[default]
+    None,
+    /// The gradient becomes g + `0` p: PyTorch's `weight_decay` of SGD, Adam, RMSprop and Adagrad.
+    L2(f64),
+    /// p shrinks by lr `0` p before the step: AdamW (Loshchilov and Hutter, 2019), and Keras's
+    /// `weight_decay` of every optimizer.
+    Decoupled(f64),
+}
+
+impl WeightDecay {
+    fn l2(self) -> f64 {
+        if let WeightDecay::L2(decay) = self { decay } else { 0.0 }
+    }
+
+    fn decoupled(self) -> f64 {
+        if let WeightDecay::Decoupled(decay) = self { decay } else { 0.0 }
+    }
+}
+
+/// An update rule: what a parameter keeps from step to step, and how a step changes both.
+pub trait UpdateRule: Debug + Send + Sync {
+    /// The names of the state tensors that a parameter needs, each of its shape.
+    fn slots(&self) -> Vec<&'static str>;
+
+    /// The next values of a parameter and of its state, in the order of [`UpdateRule::slots`].
+    ///
+    /// `lr` is a scalar; `step` is a scalar too, the number of this step counted from 1 (at 0 Adam
+    /// leaves out its bias correction, as ONNX does). Both are `f32`.
+    fn update<'g>(
+        &self,
+        parameter: Tensor<'g>,
+        gradient: Tensor<'g>,
+        state: &[Tensor<'g>],
+        lr: Tensor<'g>,
+        step: Tensor<'g>,
+    ) -> Vec<Tensor<'g>>;
+}
+
+/// A rule with a kernel: what happens to one element, and how the kernel is told.
+trait Step: Debug + Send + Sync + Copy + PartialEq + 'static {
+    const NAME: &'static str;
+    const STEPS: bool;
+    /// `p` holds the parameter and its state.
+    fn element(&self, p: &mut [f64], g: f64, lr: f64, step: f64);
+    fn kernel(&self, count: u32) -> (&'static Kernel, Vec<u8>, Vec<(&'static str, bool)>);
+    /// For each state of the kernel, the slot that stands there; `None` for a dummy.
+    fn places(&self) -> Vec<Option<usize>>;
+    fn decay(&self) -> WeightDecay;
+}
+
+/// Inputs: the parameter, its state, the gradient, the learning rate, and perhaps the step.
+#[derive(Debug)]
+struct Update<S> {
+    rule: S,
+    slots: usize,
+}
+
+#[track_caller]
+fn apply<'g, S: Step>(
+    rule: S,
+    parameter: Tensor<'g>,
+    gradient: Tensor<'g>,
+    state: &[Tensor<'g>],
+    lr: Tensor<'g>,
+    step: Tensor<'g>,
+) -> Vec<Tensor<'g>> {
+    let slots = rule.places().iter().flatten().count();
+    if state.len() != slots {
+        let message = format!("{}: {} states were given, {slots} are needed", S::NAME, state.len());
+        return vec![parameter.fail(Error::shape(message)); slots + 1];
+    }
+    let mut inputs = vec![parameter];
+    inputs.extend(state);
+    inputs.extend([gradient, lr]);
+    if S::STEPS {
+        inputs.push(step);
+    }
+    let mut next = parameter.graph().apply_all(Arc::new(Update { rule, slots }), &inputs);
+    next.truncate(slots + 1);
+    next
+}
+
+impl<S: Step> Op for Update<S> {
+    fn name(&self) -> &'static str {
+        S::NAME
+    }
+
+    fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {
+        let parameter = x[0];
+        if parameter.dtype != DType::F32 {
+            return Err(Error::shape(format!("updates f32, {parameter} was given")));
+        }
+        if let Some(other) = x[1..self.slots + 2].iter().find(|meta| **meta != parameter) {
+            return Err(Error::shape(format!("a parameter {parameter} with a state or gradient {other}")));
+        }
+        if let Some(other) = x[self.slots + 2..].iter().find(|meta| **meta != Meta::f32(Shape::SCALAR)) {
+            return Err(Error::shape(format!("the learning rate and the step are f32 scalars, not {other}")));
+        }
+        Ok(vec![parameter; self.slots + 1])
+    }
+
+    fn reference(&self, x: &[&Values], y: &mut [Values]) {
+        let (gradient, lr) = (x[self.slots + 1], x[self.slots + 2].data[0]);
+        let step = x.get(self.slots + 3).map_or(0.0, |step| step.data[0]);
+        let decay = self.rule.decay();
+        let mut element = vec![0.0; self.slots + 1];
+        for i in 0..gradient.data.len() {
+            element.iter_mut().zip(x).for_each(|(to, from)| *to = from.data[i]);
+            let slope = gradient.data[i] + decay.l2() * element[0];
+            element[0] *= 1.0 - lr * decay.decoupled();
+            self.rule.element(&mut element, slope, lr, step);
+            element.iter().zip(y.iter_mut()).for_each(|(from, to)| to.data[i] = *from);
+        }
+    }
+
+    fn gradient<'g>(&self, at: &At<'g, '_>) -> Grads<'g> {
+        vec![None; at.x.len()]
+    }
+
+    fn lower(&self, x: &[Layout], y: &[Meta], _caps: &Caps) -> Result<Lowering> {
+        // Buffers are whole groups of four.
+        let count = y[0].shape.elements().div_ceil(4);
+        let (kernel, params, switches) = self.rule.kernel(count as u32);
+        let mut scratch = Vec::new();
+        let mut bindings = vec![Operand::Output(0)];
+        for place in self.rule.places() {
+            bindings.push(match place {
+                Some(slot) => Operand::Output(slot),
+                None => {
+                    scratch.push(Meta::f32(Shape::new(&[4])?));
+                    Operand::Scratch(scratch.len() - 1)
+                }
+            });
+        }
+        bindings.extend((self.slots + 1..x.len()).map(Operand::Input));
+        let per_workgroup = (kernel.constant("SIZE") * kernel.constant("ITEMS")) as usize;
+        let dispatch = Dispatch {
+            kernel,
+            overrides: switches.into_iter().map(|(name, on)| (name, f64::from(u8::from(on)))).collect(),
+            params,
+            bindings,
+            workgroups: workgroups(count.div_ceil(per_workgroup)),
+        };
+        Ok(Lowering::Kernels(Kernels { scratch, dispatches: vec![dispatch] }))
+    }
+
+    fn in_place(&self) -> &[(usize, usize)] {
+        &[(0, 0), (1, 1), (2, 2), (3, 3)][..=self.slots]
+    }
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    use Convention::{Keras, PyTorch};
+    let mut cases = Vec::new();
+    let mut add = |name: String, rule: Box<dyn UpdateRule>, count: usize| {
+        let slots = rule.slots().len();
+        let mut case = Case::many(name, move |x| {
+            let (state, scalars) = (&x[2..2 + slots], &x[2 + slots..]);
+            rule.update(x[0], x[1], state, scalars[0], scalars[1])
+        })
+        .forward_only()
+        // The last bits of a parameter of magnitude 1, and a short chain for the movement.
+        .tolerance(Tolerance { relative: 5e-6, absolute: 3e-7 })
+        .input(&[count])
+        .filled(&[count], DType::F32, Fill::Uniform(-0.1, 0.1));
+        for _ in 0..slots {
+            // Mean squares are positive; the other states take positive numbers as well.
+            case = case.filled(&[count], DType::F32, Fill::Uniform(0.01, 0.3));
+        }
+        cases.push(case.filled(&[], DType::F32, Fill::Given(vec![0.05])).filled(
+            &[],
+            DType::F32,
+            Fill::Given(vec![3.0]),
+        ));
+    };
+    // Past one workgroup of 64 invocations with four groups of four, and with a ragged end.
+    for count in [1, 257, 1024, 1030] {
+        add(format!("sgd {count}"), Box::new(Sgd { momentum: 0.9, ..Sgd::default() }), count);
+        add(format!("adagrad {count}"), Box::new(Adagrad::default()), count);
+        add(format!("rmsprop {count}"), Box::new(RmsProp::default()), count);
+        add(format!("adam {count}"), Box::new(Adam::default()), count);
+    }
+    for convention in [Keras, PyTorch] {
+        for weight_decay in [WeightDecay::None, WeightDecay::L2(0.1), WeightDecay::Decoupled(0.1)] {
+            let options = format!("{convention:?} {weight_decay:?}");
+            for (momentum, nesterov) in [(0.0, false), (0.9, false), (0.8, true)] {
+                let rule = Sgd { momentum, nesterov, weight_decay, convention };
+                add(format!("sgd {momentum} {nesterov} {options}"), Box::new(rule), 13);
+            }
+            let rule = Adagrad { epsilon: 1e-4, weight_decay, convention };
+            add(format!("adagrad {options}"), Box::new(rule), 13);
+            for (momentum, centered) in [(0.0, false), (0.0, true), (0.9, false), (0.9, true)] {
+                let rule = RmsProp { rho: 0.95, momentum, epsilon: 1e-3, centered, weight_decay, convention };
+                add(format!("rmsprop {momentum} {centered} {options}"), Box::new(rule), 13);
+            }
+            for amsgrad in [false, true] {
+                let rule = Adam { betas: (0.8, 0.95), epsilon: 1e-3, amsgrad, weight_decay, convention };
+                add(format!("adam {amsgrad} {options}"), Box::new(rule), 13);
+            }
+        }
+    }
+    cases
+}

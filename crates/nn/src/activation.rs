@@ -1,0 +1,80 @@
+use anygrad_graph::Tensor;
+
+#[allow(unused_imports)]
+use crate::interim::Interim;
+
+use crate::{Layer, Scope};
+
+/// A function applied to what a layer makes, and a layer of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Activation {
+    /// x
+    #[default]
+    Linear,
+    /// max(x, 0)
+    Relu,
+    /// min(max(x, 0), 6)
+    Relu6,
+    /// x where it is positive, otherwise this slope times x. Keras's slope is 0.2 (its layer's 0.3),
+    /// PyTorch's 0.01.
+    LeakyRelu(f64),
+    /// x where it is positive, otherwise alpha (e^x - 1). The usual alpha is 1.
+    Elu(f64),
+    /// 1.0507 elu(x, 1.67326) (Klambauer et al. 2017).
+    Selu,
+    /// x Phi(x), by the error function.
+    Gelu,
+    /// The tanh approximation of gelu.
+    GeluTanh,
+    /// x sigmoid(x), also called swish.
+    Silu,
+    /// 1 / (1 + e^-x)
+    Sigmoid,
+    /// min(max(x / 6 + 1/2, 0), 1), as Keras and PyTorch have it.
+    HardSigmoid,
+    /// The hyperbolic tangent.
+    Tanh,
+    /// log(1 + e^x)
+    Softplus,
+    /// x / (1 + |x|)
+    Softsign,
+    /// e^x over its sum along the last axis.
+    Softmax,
+    /// The logarithm of [`Activation::Softmax`], without underflow.
+    LogSoftmax,
+}
+
+impl Activation {
+    /// The function of `x`, of the same shape.
+    #[track_caller]
+    pub fn apply<'g>(&self, x: Tensor<'g>) -> Tensor<'g> {
+        match *self {
+            Activation::Linear => x,
+            Activation::Relu => x.relu(),
+            Activation::Relu6 => x.relu6(),
+            Activation::LeakyRelu(slope) => x.leaky_relu(slope),
+            Activation::Elu(alpha) => x.elu(alpha),
+            Activation::Selu => x.elu(1.673_263_242_354_377_2) * 1.050_700_987_355_480_5,
+            Activation::Gelu => x.gelu(),
+            Activation::GeluTanh => x.gelu_tanh(),
+            Activation::Silu => x.silu(),
+            Activation::Sigmoid => x.sigmoid(),
+            Activation::HardSigmoid => (x * (1.0 / 6.0) + 0.5).clip(0.0, 1.0),
+            Activation::Tanh => x.tanh(),
+            Activation::Softplus => x.softplus(),
+            Activation::Softsign => x / (x.abs() + 1.0),
+            Activation::Softmax => x.softmax(-1),
+            Activation::LogSoftmax => x.log_softmax(-1),
+        }
+    }
+}
+
+impl Layer for Activation {
+    fn name(&self) -> String {
+        "activation".into()
+    }
+
+    fn forward<'g>(&self, _scope: &mut Scope<'g>, x: Tensor<'g>) -> Tensor<'g> {
+        self.apply(x)
+    }
+}
