@@ -1,5 +1,7 @@
 //! Losses against numbers made by hand, and where they refuse.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 use anygrad_core::{Array, DType};
 use anygrad_graph::{Graph, Interpreter, Precision, Tensor};
 use anygrad_nn::{Loss, Reduction};

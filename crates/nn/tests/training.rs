@@ -1,13 +1,15 @@
 //! Whole trainings on the interpreter.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 use std::ops::ControlFlow;
 
 use anygrad_core::{Array, Random, Result};
 use anygrad_gpu::Session;
 use anygrad_nn::{
-    Activation, Adam, BatchNorm, Clip, Conv2d, Dense, Embedding, Epoch, FitOptions, Flatten, Gru, Layer,
-    Loss, Lstm, MaxPool2d, Metric, Observer, Optimizer, Padding, RmsProp, Schedule, Sequential, Sgd, Silent,
-    Start, Step, Trainer,
+    Activation, Adam, BatchNorm, Clip, Conv2d, Dense, Dropout, Embedding, Epoch, FitOptions, Flatten, Gru,
+    Layer, Loss, Lstm, MaxPool2d, Metric, Observer, Optimizer, Padding, Progress, RmsProp, Schedule,
+    Sequential, Sgd, Silent, Start, Step, Trainer,
 };
 use pollster::block_on;
 
@@ -314,4 +316,37 @@ fn a_loss_that_runs_away_is_named_with_its_epoch() {
     let mut wild = trainer(Dense::new(1), Loss::mse(), Sgd::new(1e12));
     let tolerant = FitOptions { allow_nan: true, ..options(9, 8) };
     assert_eq!(fit(&mut wild, &x, &y, &tolerant).unwrap().len(), 9);
+}
+
+#[test]
+fn dropout_drops_in_training_alone_and_anew_each_step() {
+    let x = Array::f32(&[4, 50], [1.0; 200]).unwrap();
+    let y = Array::f32(&[4, 50], [0.0; 200]).unwrap();
+    let losses = |seed, rate| {
+        // Of ones, the mean square is the share that stays over (1 - rate)^2.
+        let mut trainer = trainer(Dropout::new(rate), Loss::mse(), Sgd::new(0.0)).seed(seed);
+        let losses = [0; 3].map(|_| block_on(trainer.step_loss(&x, &y)).unwrap());
+        assert_eq!(block_on(trainer.predict(&x, 4)).unwrap(), x);
+        assert_eq!(block_on(trainer.evaluate((&x, &y), 4)).unwrap().loss, 1.0);
+        losses
+    };
+    let first = losses(1, 0.5);
+    assert_eq!(first, losses(1, 0.5));
+    assert_ne!(first, losses(2, 0.5));
+    assert!(first[0] != first[1] || first[1] != first[2], "{first:?}");
+    assert!(first.iter().all(|loss| (loss / 2.0 - 1.0).abs() < 0.25), "{first:?}");
+    assert_eq!(losses(1, 0.0), [1.0; 3]);
+    let mut all = trainer(Dropout::new(1.0), Loss::mse(), Sgd::new(0.0));
+    assert!(fit(&mut all, &x, &y, &options(1, 4)).unwrap_err().is_input());
+}
+
+#[test]
+fn a_progress_bar_changes_nothing() {
+    let (x, y) = line(7);
+    let watched = |observer: &mut dyn Observer| {
+        let mut trainer =
+            trainer(Dense::new(1), Loss::mse(), Sgd::new(0.1)).metrics(&[Metric::MeanAbsoluteError]);
+        block_on(trainer.fit((&x, &y), Some((&x, &y)), &options(2, 3), observer)).unwrap()
+    };
+    assert_eq!(watched(&mut Progress::new().report_every(1)), watched(&mut Silent));
 }

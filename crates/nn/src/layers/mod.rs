@@ -1,6 +1,7 @@
 //! The layers. Each infers the sizes of its input from the input, as Keras does.
 
 mod dense;
+mod dropout;
 mod embedding;
 mod norm;
 mod recurrent;
@@ -10,6 +11,7 @@ mod weights;
 mod window;
 
 pub use dense::Dense;
+pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use norm::{BatchNorm, LayerNorm};
 pub use recurrent::{Gru, Lstm, SimpleRnn};

@@ -12,6 +12,7 @@ struct Options {
     units: usize,
     num_layers: usize,
     return_sequences: bool,
+    dropout: f64,
     bias: bool,
     kernel_init: Init,
     recurrent_init: Init,
@@ -24,6 +25,7 @@ impl Options {
             units,
             num_layers: 1,
             return_sequences: false,
+            dropout: 0.0,
             bias: true,
             kernel_init: Init::GlorotUniform,
             recurrent_init: Init::Orthogonal(1.0),
@@ -51,6 +53,9 @@ impl Options {
         }
         let mut last = x;
         for layer in 0..self.num_layers {
+            if layer > 0 && self.dropout != 0.0 {
+                x = scope.dropout(x, self.dropout);
+            }
             let named = |name: &str| if layer == 0 { name.to_string() } else { format!("{name}_{layer}") };
             let features = x.shape()[2];
             let width = gates * self.units;
@@ -78,6 +83,12 @@ macro_rules! recurrent_options {
             /// the second are `kernel_1` and so on.
             pub fn num_layers(mut self, num_layers: usize) -> Self {
                 self.options.num_layers = num_layers;
+                self
+            }
+
+            /// The rate of dropout between layers, as in PyTorch; none unless told otherwise.
+            pub fn dropout(mut self, rate: f64) -> Self {
+                self.options.dropout = rate;
                 self
             }
 
