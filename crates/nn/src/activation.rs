@@ -1,8 +1,5 @@
 use anygrad_graph::Tensor;
 
-#[allow(unused_imports)]
-use crate::interim::Interim;
-
 use crate::{Layer, Scope};
 
 /// A function applied to what a layer makes, and a layer of its own.

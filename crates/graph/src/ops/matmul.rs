@@ -247,11 +247,12 @@ impl Product {
         let count = self.batches() * self.rows * self.columns;
         let mut result = Kernels::default();
         let target = if parts == 1 { Operand::Output(0) } else { Operand::Scratch(0) };
-        let along_lines = |x: &Operands| in_vectors && x.term != 1;
-        let (a_along_rows, b_along_terms) = if is_shuffle || in_vectors {
-            (along_lines(&self.a), in_vectors && self.b.line != 1)
-        } else {
-            (self.a.line == 1, self.b.line != 1)
+        // Vectors run along whichever axis is dense. Single elements can be read in any order: the
+        // tiles' invocations go along memory, the shuffles always along a's terms and b's columns.
+        let (a_along_rows, b_along_terms) = match (in_vectors, is_shuffle) {
+            (true, _) => (self.a.term != 1, self.b.line != 1),
+            (false, true) => (false, false),
+            (false, false) => (self.a.line == 1, self.b.line != 1),
         };
         let mut overrides = vec![
             ("A_ALONG_ROWS", f64::from(u8::from(a_along_rows))),
@@ -375,22 +376,26 @@ impl Product {
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    let case = |name: &str, a: &[usize], b: &[usize]| {
-        let terms = a[a.len() - 1];
-        let tolerance = Tolerance::sum(terms.max(a.iter().chain(b).copied().max().unwrap_or(1)));
-        Case::new(format!("matmul {name}"), |x| x[0].matmul(x[1]))
+    fn turn(x: Tensor<'_>, yes: bool) -> Tensor<'_> {
+        if yes { x.t() } else { x }
+    }
+    /// Gradients sum over rows, columns and batches, so they are allowed more.
+    fn product(name: impl Into<String>, a: &[usize], b: &[usize], turned: (bool, bool)) -> Case {
+        let terms = if turned.0 { a[a.len() - 2] } else { a[a.len() - 1] };
+        let longest =
+            (a.iter().product::<usize>() / terms.max(1)).max(b.iter().product::<usize>() / terms.max(1));
+        Case::new(name, move |x| turn(x[0], turned.0).matmul(turn(x[1], turned.1)))
             .input(a)
             .input(b)
             .tolerance(Tolerance::sum(terms))
-            .gradient_tolerance(Tolerance { relative: 2e-5, absolute: 4.0 * tolerance.absolute })
-    };
+            .gradient_tolerance(Tolerance { relative: 2e-5, ..Tolerance::sum(4 * longest) })
+    }
     let mut cases = Vec::new();
-    // Around the tiles: vectors where all sizes allow it, single elements elsewhere.
+    // Around the tiles; all sizes divide by four, some do, none does; one row, column or term.
     for [m, k, n] in [
         [1, 1, 1],
         [8, 4, 32],
         [9, 8, 36],
-        [16, 16, 32],
         [17, 20, 64],
         [33, 4, 68],
         [64, 64, 64],
@@ -398,7 +403,6 @@ pub(super) fn cases() -> Vec<Case> {
         [31, 7, 9],
         [65, 67, 63],
         [129, 65, 67],
-        [128, 128, 128],
         [24, 1, 12],
         [13, 1, 5],
         [1, 64, 128],
@@ -410,27 +414,149 @@ pub(super) fn cases() -> Vec<Case> {
         [64, 100, 10],
         [5, 700, 4],
     ] {
-        cases.push(case(&format!("{m}x{k}x{n}"), &[m, k], &[k, n]));
+        cases.push(product(format!("matmul {m}x{k}x{n}"), &[m, k], &[k, n], (false, false)));
     }
-    // Transposed operands are read where they stand; odd numbers of terms in vectors.
+    // Transposed operands are read where they stand.
     for [m, k, n] in [[36, 40, 64], [31, 19, 23], [32, 50, 64], [16, 7, 32], [4, 3, 8]] {
-        let (name, tolerance) = (format!("{m}x{k}x{n}"), Tolerance::sum(k));
-        let transposed: [(&str, [usize; 2], [usize; 2]); 3] =
-            [("a", [k, m], [k, n]), ("b", [m, k], [n, k]), ("ab", [k, m], [n, k])];
-        for (which, a, b) in transposed {
-            let (turn_a, turn_b) = (which.contains('a'), which.contains('b'));
-            let turn = |x: Tensor<'_>, yes: bool| if yes { x.t().id() } else { x.id() };
-            let _ = turn;
-            cases.push(
-                Case::new(format!("matmul {name} transposed {which}"), move |x| {
-                    let a = if turn_a { x[0].t() } else { x[0] };
-                    a.matmul(if turn_b { x[1].t() } else { x[1] })
-                })
-                .input(&a)
-                .input(&b)
-                .tolerance(tolerance),
-            );
+        let name = |which: &str| format!("matmul {m}x{k}x{n} transposed {which}");
+        cases.push(product(name("a"), &[k, m], &[k, n], (true, false)));
+        cases.push(product(name("b"), &[m, k], &[n, k], (false, true)));
+        cases.push(product(name("both"), &[k, m], &[n, k], (true, true)));
+    }
+    // Batches: equal, broadcast on either side and on both, of one matrix.
+    for (a, b) in [
+        (&[5, 7, 11][..], &[5, 11, 3][..]),
+        (&[2, 3, 9, 12], &[2, 3, 12, 8]),
+        (&[4, 6, 5], &[5, 3]),
+        (&[4, 8, 16], &[16, 32]),
+        (&[6, 5], &[4, 5, 3]),
+        (&[4, 1, 5, 3], &[2, 3, 6]),
+        (&[2, 1, 8, 4], &[1, 3, 4, 32]),
+        (&[2, 1, 2, 1, 2, 1, 3, 2], &[1, 2, 1, 3, 1, 2, 2, 3]),
+        (&[3, 2, 4, 5], &[5, 1]),
+        (&[3, 1, 8], &[3, 8, 4]),
+    ] {
+        cases.push(product(format!("matmul batch {a:?} {b:?}"), a, b, (false, false)));
+    }
+    // Long sums are cut into parts.
+    for (a, b, turned) in [
+        ([2, 70_001], [70_001, 3], (false, false)),
+        ([5000, 4], [5000, 8], (true, false)),
+        ([4, 4100], [8, 4100], (false, true)),
+    ] {
+        cases.push(product(format!("matmul long {a:?} {b:?}"), &a, &b, turned));
+    }
+    // Large enough for the largest tiles.
+    cases.push(product("matmul large 260x256x256", &[260, 256], &[256, 256], (false, false)).forward_only());
+    cases.push(product("matmul large 517x64x513", &[517, 64], &[64, 513], (false, false)).forward_only());
+    cases.push(Case::new("matmul vectors", |x| x[0].matmul(x[1])).input(&[9]).input(&[9]));
+    cases.push(Case::new("matmul vector matrix", |x| x[0].matmul(x[1])).input(&[9]).input(&[3, 9, 5]));
+    cases.push(Case::new("matmul matrix vector", |x| x[0].matmul(x[1])).input(&[3, 4, 9]).input(&[9]));
+    cases.push(Case::new("matmul no terms", |x| x[0].matmul(x[1]) + 1.0).input(&[3, 0]).input(&[0, 4]));
+    cases.push(Case::new("matmul no rows", |x| x[0].matmul(x[1])).input(&[0, 3]).input(&[3, 4]));
+    cases.push(Case::new("matmul of itself", |x| x[0].matmul(x[0])).input(&[12, 12]));
+    cases.push(
+        Case::new("matmul with a bias and relu", |x| (x[0].matmul(x[1]) + x[2]).relu())
+            .input(&[18, 8])
+            .input(&[8, 12])
+            .input(&[12]),
+    );
+    cases.push(
+        Case::new("matmul long with a bias", |x| x[0].matmul(x[1]) + x[2])
+            .input(&[3, 4500])
+            .input(&[4500, 4])
+            .input(&[4])
+            .tolerance(Tolerance::sum(4500)),
+    );
+    cases.push(
+        Case::new("matmul of views", |x| {
+            x[0].permute(&[1, 0, 2]).matmul(x[1].unsqueeze(0).broadcast_to(&[3, 4, 8]))
+        })
+        .input(&[8, 3, 4])
+        .input(&[4, 8]),
+    );
+    cases.push(
+        Case::new("matmul of matmuls", |x| x[0].matmul(x[1]).matmul(x[2].t()))
+            .input(&[9, 5])
+            .input(&[5, 12])
+            .input(&[7, 12])
+            .tolerance(Tolerance::sum(60)),
+    );
+    cases
+}
+
+#[cfg(test)]
+mod tests {
+    use anygrad_core::Array;
+
+    use super::*;
+    use crate::{Graph, Interpreter, Precision};
+
+    fn run(a: (&[usize], &[f32]), b: (&[usize], &[f32])) -> Array {
+        let graph = Graph::new();
+        let [x, w] = [("a", a), ("b", b)].map(|(name, (sizes, numbers))| {
+            (graph.input(name, sizes, DType::F32), Array::f32(sizes, numbers).unwrap())
+        });
+        let mut cpu = Interpreter::new(Precision::F64);
+        cpu.write("a", &x.1);
+        cpu.write("b", &w.1);
+        cpu.run(&graph, &[x.0.matmul(w.0)]).unwrap().remove(0)
+    }
+
+    #[test]
+    fn products_by_hand() {
+        let matrix: (&[usize], &[f32]) = (&[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let other: (&[usize], &[f32]) = (&[3, 2], &[1.0, 0.0, 0.0, 1.0, 2.0, 2.0]);
+        assert_eq!(run(matrix, other), Array::f32(&[2, 2], [7.0, 8.0, 16.0, 17.0]).unwrap());
+        let vector: (&[usize], &[f32]) = (&[3], &[1.0, -1.0, 2.0]);
+        assert_eq!(run(matrix, vector), Array::f32(&[2], [5.0, 11.0]).unwrap());
+        assert_eq!(run(vector, other), Array::f32(&[2], [5.0, 3.0]).unwrap());
+        assert_eq!(run(vector, vector), Array::scalar(6.0));
+        // One batch axis against another: [2, 1, 1] x [2, 1, 1] over [2, 2].
+        let batch: (&[usize], &[f32]) = (&[2, 1, 1, 1], &[2.0, 3.0]);
+        let inner: (&[usize], &[f32]) = (&[2, 1, 1], &[5.0, 7.0]);
+        assert_eq!(run(batch, inner), Array::f32(&[2, 2, 1, 1], [10.0, 14.0, 15.0, 21.0]).unwrap());
+    }
+
+    #[test]
+    fn mistakes_carry_the_shapes() {
+        let message = |a: &[usize], b: &[usize]| {
+            let graph = Graph::new();
+            let x = graph.input("a", a, DType::F32).matmul(graph.input("b", b, DType::F32));
+            assert!(x.is_poison());
+            let error = graph.check().unwrap_err();
+            assert!(error.is_shape());
+            error.to_string()
+        };
+        let inner = message(&[32, 784], &[128, 10]);
+        assert!(
+            inner.starts_with("matmul: [32, 784] x [128, 10]: inner sizes 784 and 128 differ"),
+            "{inner}"
+        );
+        assert!(message(&[3], &[4]).contains("[3] x [4]: inner sizes 3 and 4 differ"));
+        assert!(message(&[2, 5, 3], &[4, 3, 5]).contains("sizes 2 and 4 differ"));
+        assert!(message(&[], &[3]).contains("a scalar has no axis"));
+    }
+
+    #[test]
+    fn a_batch_with_one_matrix_is_one_product() {
+        let layout = |sizes: &[usize]| Layout::contiguous(Meta::f32(Shape::new(sizes).unwrap()));
+        let mut product =
+            Product::new(&layout(&[4, 5, 6, 8]), &layout(&[8, 16]), &Shape::new(&[4, 5, 6, 16]).unwrap());
+        product.fold_batch_into_rows();
+        assert_eq!((product.rows, product.batches()), (120, 1));
+        assert!(product.in_vectors());
+    }
+
+    #[test]
+    fn long_sums_are_cut_within_the_iteration_budget() {
+        let layout = |sizes: &[usize]| Layout::contiguous(Meta::f32(Shape::new(sizes).unwrap()));
+        for (rows, terms, columns) in [(1, 3_000_000, 1), (4096, 1_000_000, 64), (2000, 50_000, 3000)] {
+            let y = Shape::new(&[rows, columns]).unwrap();
+            let product = Product::new(&layout(&[rows, terms]), &layout(&[terms, columns]), &y);
+            let (parts, terms_per_part) = product.split(1, &Caps::baseline());
+            assert!(terms_per_part <= 32_768 && terms_per_part.is_multiple_of(16));
+            assert!(parts * terms_per_part >= terms && (parts - 1) * terms_per_part < terms);
         }
     }
-    cases
 }
