@@ -3,6 +3,7 @@
 //! To add one, write its file and name it twice here.
 
 mod activation;
+mod argmax;
 mod concat;
 mod conv;
 mod detach;
@@ -32,6 +33,7 @@ use crate::Case;
 pub fn cases() -> Vec<Case> {
     [
         activation::cases(),
+        argmax::cases(),
         concat::cases(),
         conv::cases(),
         detach::cases(),

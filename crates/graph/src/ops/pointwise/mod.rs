@@ -128,6 +128,7 @@ macro_rules! unary {
         impl<'g> Tensor<'g> { $(
             $(#[$doc])*
             #[track_caller]
+            #[allow(clippy::should_implement_trait)]
             pub fn $method(self $(, $c: f64)*) -> Tensor<'g> {
                 static FUNCTION: Function = Function {
                     name: stringify!($method), wgsl: $wgsl, dtypes: $dtypes, result: $result,
