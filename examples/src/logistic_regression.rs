@@ -98,7 +98,7 @@ async fn predict(trainer: &mut Trainer, data: &Dataset) -> Result<Vec<usize>> {
 async fn cross_validate(options: &Options) -> Result<Option<f64>> {
     let data = two_classes(options.data.as_deref(), options.seed)?;
     let rows = data.len();
-    if rows > MOST_ROWS_TO_CROSS_VALIDATE || rows < 2 * FOLDS {
+    if !(2 * FOLDS..=MOST_ROWS_TO_CROSS_VALIDATE).contains(&rows) {
         return Ok(None);
     }
     let mut right = 0;
