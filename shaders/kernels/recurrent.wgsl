@@ -32,7 +32,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> recurrent_kernel: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> states: array<State>;
 
-
 @compute @workgroup_size(SIZE)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,

@@ -11,13 +11,13 @@
 // Dispatch: ceil(batch / TILE_ROWS) * ceil(units / TILE_UNITS) workgroups.
 // Reads recurrent_kernel once for each tile of rows, dgates once for each tile of units.
 // use: group
-// variant lstm_grad_shuffle: use lstm_cell_grad, scalar, tanh, recurrent_grad_shuffle; ROWS = 32u, UNITS = 2u, TILE_ROWS = 32u, TILE_UNITS = 16u, SIZE = 8u
+// variant lstm_grad_shuffle: use lstm_cell_grad, scalar, tanh, recurrent_grad_shuffle; ROWS = 16u, UNITS = 4u, TILE_ROWS = 16u, TILE_UNITS = 32u, SIZE = 8u
 // variant lstm_grad_shuffle_few: use lstm_cell_grad, scalar, tanh, recurrent_grad_shuffle; ROWS = 8u, UNITS = 2u, TILE_ROWS = 8u, TILE_UNITS = 16u, SIZE = 8u
 // variant lstm_grad_tiled: use lstm_cell_grad, scalar, tanh, recurrent_grad_tiled; ROWS = 1u, UNITS = 1u, TILE_ROWS = 8u, TILE_UNITS = 16u, SIZE = 128u
-// variant gru_grad_shuffle: use gru_cell_grad, recurrent_grad_shuffle; ROWS = 32u, UNITS = 2u, TILE_ROWS = 32u, TILE_UNITS = 16u, SIZE = 8u
+// variant gru_grad_shuffle: use gru_cell_grad, recurrent_grad_shuffle; ROWS = 16u, UNITS = 4u, TILE_ROWS = 16u, TILE_UNITS = 32u, SIZE = 8u
 // variant gru_grad_shuffle_few: use gru_cell_grad, recurrent_grad_shuffle; ROWS = 8u, UNITS = 2u, TILE_ROWS = 8u, TILE_UNITS = 16u, SIZE = 8u
 // variant gru_grad_tiled: use gru_cell_grad, recurrent_grad_tiled; ROWS = 1u, UNITS = 1u, TILE_ROWS = 8u, TILE_UNITS = 16u, SIZE = 128u
-// variant rnn_grad_shuffle: use rnn_cell_grad, recurrent_grad_shuffle; ROWS = 32u, UNITS = 2u, TILE_ROWS = 32u, TILE_UNITS = 16u, SIZE = 8u
+// variant rnn_grad_shuffle: use rnn_cell_grad, recurrent_grad_shuffle; ROWS = 16u, UNITS = 4u, TILE_ROWS = 16u, TILE_UNITS = 32u, SIZE = 8u
 // variant rnn_grad_shuffle_few: use rnn_cell_grad, recurrent_grad_shuffle; ROWS = 8u, UNITS = 2u, TILE_ROWS = 8u, TILE_UNITS = 16u, SIZE = 8u
 // variant rnn_grad_tiled: use rnn_cell_grad, recurrent_grad_tiled; ROWS = 1u, UNITS = 1u, TILE_ROWS = 8u, TILE_UNITS = 16u, SIZE = 128u
 

@@ -1,12 +1,12 @@
-// Sum, maximum or minimum over a middle axis.
+// Sum, maximum, minimum or product over a middle axis.
 //
-// x: [outer, middle, inner]   y: [outer, parts, inner]
+// x: [outer, middle, inner]   y: [outer, parts, inner], inner and outputs in units of T
 // One invocation per result; it goes through `terms` of the middle axis, then the parts are reduced.
 // Dispatch: ceil(outputs / 64) workgroups.  Reads x once, writes y once.
-// use: group, pointwise, tanh, erf, scalar
+// use: group, pointwise, tanh, erf, reduction
 // hole: epilogue
-// variant reduce: FINAL = 1u
-// variant reduce_part: FINAL = 0u
+// variant reduce: use scalar
+// variant reduce_vec4: use vec4
 
 struct Params {
     outputs: u32,
@@ -16,11 +16,8 @@ struct Params {
     terms: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
-
-// 0 sum, 1 maximum, 2 minimum
-override KIND: u32;
+@group(0) @binding(1) var<storage, read> x: array<T>;
+@group(0) @binding(2) var<storage, read_write> y: array<T>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -37,21 +34,9 @@ fn main(
     let outer = i / (params.inner * params.parts);
     let first = part * params.terms;
     let last = min(first + params.terms, params.middle);
-    var result = 0.0;
-    if KIND == 1u {
-        result = bitcast<f32>(0xff800000u + min(params.middle, 0u));
-    } else if KIND == 2u {
-        result = bitcast<f32>(0x7f800000u + min(params.middle, 0u));
-    }
+    var result = T(neutral());
     for (var m = first; m < last; m++) {
-        let term = x[(outer * params.middle + m) * params.inner + inner];
-        if KIND == 0u {
-            result += term;
-        } else if KIND == 1u {
-            result = maximum(result, term);
-        } else {
-            result = minimum(result, term);
-        }
+        result = merge(result, x[(outer * params.middle + m) * params.inner + inner]);
     }
     y[i] = epilogue(result, i);
 }

@@ -1,8 +1,9 @@
-// The pointwise functions, each named as its row in `crates/graph/src/ops/pointwise.rs`.
+// The pointwise functions, each named as its row in `crates/graph/src/ops/pointwise/`.
 //
 // T is f32 or vec4<f32>, I, U and B go with it; truth values are U of 0 and 1.
 // WGSL lets a compiler assume that NaN does not occur, so `x != x` and `max` lose it: NaN is found
 // by its bits, and passes through every function as it does in PyTorch.
+// use: trigonometry
 
 fn is_nan(x: T) -> B {
     return (bitcast<U>(x) & U(0x7fffffffu)) > U(0x7f800000u);
@@ -95,6 +96,17 @@ fn sub_i32(a: I, b: I) -> I { return a - b; }
 fn mul_i32(a: I, b: I) -> I { return a * b; }
 fn maximum_i32(a: I, b: I) -> I { return max(a, b); }
 fn minimum_i32(a: I, b: I) -> I { return min(a, b); }
+// Rounded towards minus infinity, as Python does; 0 where b is 0.
+fn floor_div_i32(a: I, b: I) -> I {
+    let divisor = select(b, I(1), b == I(0));
+    let quotient = a / divisor;
+    let above = (quotient * divisor != a) & ((a < I(0)) != (divisor < I(0)));
+    return select(select(quotient, quotient - 1, above), I(0), b == I(0));
+}
+// a - b floor_div(a, b): of the sign of b; 0 where b is 0.
+fn modulo_i32(a: I, b: I) -> I {
+    return select(a - b * floor_div_i32(a, b), I(0), b == I(0));
+}
 fn neg_i32(x: I) -> I { return -x; }
 fn abs_value_i32(x: I) -> I { return abs(x); }
 fn identity_i32(x: I) -> I { return x; }

@@ -5,10 +5,12 @@
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
+    @builtin(num_subgroups) subgroups: u32,
+    @builtin(subgroup_id) subgroup: u32,
+    @builtin(subgroup_invocation_id) lane: u32,
     @builtin(subgroup_size) lanes: u32,
 ) {
-    process((group_index(group, groups) * 64u + local) / lanes, local % lanes, lanes);
+    process(group_index(group, groups) * subgroups + subgroup, lane, lanes);
 }
 fn across(part: Part, lane: u32, lanes: u32) -> Part {
     var result = part;

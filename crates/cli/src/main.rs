@@ -1,3 +1,44 @@
 //! The `anygrad` command.
 
-fn main() {}
+mod devices;
+mod output;
+mod train;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Trains and runs neural networks on any GPU, and proves that the numbers are right there.
+#[derive(Parser)]
+#[command(name = "anygrad", version, about, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Lists the adapters of this machine
+    Devices(devices::Arguments),
+    /// Trains one of the four programs
+    Train(train::Arguments),
+    /// Checks every operator on an adapter, forward and backward, against the reference
+    Verify(verify::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Devices(arguments) => devices::run(&arguments),
+        Command::Train(arguments) => train::run(arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            output::error(&error);
+            // What a person can put right is 2; what failed on the way is 1.
+            ExitCode::from(if error.is_device() || error.is_internal() { 1 } else { 2 })
+        }
+    }
+}

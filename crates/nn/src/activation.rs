@@ -1,8 +1,5 @@
 use anygrad_graph::Tensor;
 
-#[allow(unused_imports)]
-use crate::interim::Interim;
-
 use crate::{Layer, Scope};
 
 /// A function applied to what a layer makes, and a layer of its own.
@@ -36,6 +33,8 @@ pub enum Activation {
     Tanh,
     /// log(1 + e^x)
     Softplus,
+    /// x tanh(softplus(x)) (Misra 2019).
+    Mish,
     /// x / (1 + |x|)
     Softsign,
     /// e^x over its sum along the last axis.
@@ -54,15 +53,16 @@ impl Activation {
             Activation::Relu6 => x.relu6(),
             Activation::LeakyRelu(slope) => x.leaky_relu(slope),
             Activation::Elu(alpha) => x.elu(alpha),
-            Activation::Selu => x.elu(1.673_263_242_354_377_2) * 1.050_700_987_355_480_5,
+            Activation::Selu => x.selu(),
             Activation::Gelu => x.gelu(),
             Activation::GeluTanh => x.gelu_tanh(),
             Activation::Silu => x.silu(),
             Activation::Sigmoid => x.sigmoid(),
-            Activation::HardSigmoid => (x * (1.0 / 6.0) + 0.5).clip(0.0, 1.0),
+            Activation::HardSigmoid => x.hard_sigmoid(),
             Activation::Tanh => x.tanh(),
             Activation::Softplus => x.softplus(),
-            Activation::Softsign => x / (x.abs() + 1.0),
+            Activation::Mish => x.mish(),
+            Activation::Softsign => x.softsign(),
             Activation::Softmax => x.softmax(-1),
             Activation::LogSoftmax => x.log_softmax(-1),
         }

@@ -23,7 +23,6 @@
 
 mod activation;
 mod init;
-mod interim;
 mod layers;
 mod loss;
 mod metrics;
@@ -38,7 +37,7 @@ pub use init::Init;
 pub use layers::*;
 pub use loss::{Loss, Reduction};
 pub use metrics::Metric;
-pub use optim::{Adagrad, Adam, Clip, Convention, Optimizer, RmsProp, Settings, Sgd, Update, minimize};
+pub use optim::{Adagrad, Adam, Clip, Optimizer, RmsProp, Settings, Sgd, minimize};
 pub use progress::Progress;
 pub use schedule::Schedule;
 pub use scope::{Mode, Parameter, Role, Row, Scope};

@@ -3,9 +3,6 @@
 use anygrad_core::{Array, DType, Error, Result, Shape};
 use anygrad_graph::Tensor;
 
-#[allow(unused_imports)]
-use crate::interim::Interim;
-
 /// How the losses of a batch become one number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reduction {

@@ -2,9 +2,6 @@ use anygrad_core::{Array, DType, Shape};
 use anygrad_graph::Tensor;
 
 use crate::Loss;
-#[allow(unused_imports)]
-use crate::interim::Interim;
-
 /// A figure beside the loss, computed where the model runs and read once per epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Metric {
@@ -45,10 +42,10 @@ impl Metric {
         let same = || targets.cast(DType::F32).reshape(&p.shape());
         match *self {
             Metric::Accuracy if last > 1 && loss.takes_classes() => {
-                p.argmax(-1).eq(targets).cast(DType::F32).mean_all()
+                answers(p).eq(targets).cast(DType::F32).mean_all()
             }
             Metric::Accuracy if last > 1 && matches!(loss, Loss::CrossEntropy { .. }) => {
-                p.argmax(-1).eq(same().argmax(-1)).cast(DType::F32).mean_all()
+                answers(p).eq(answers(same())).cast(DType::F32).mean_all()
             }
             Metric::Accuracy => {
                 let threshold = if loss.takes_logits() { 0.0 } else { 0.5 };
@@ -70,6 +67,18 @@ impl Metric {
             _ => mean,
         }
     }
+}
+
+/// The place of the largest element along the last axis, the first of equals, as `i32`; the number of
+/// places where there is a NaN.
+fn answers<'g>(p: Tensor<'g>) -> Tensor<'g> {
+    let shape = p.shape();
+    let places = shape[shape.rank() - 1];
+    let numbers: Vec<f64> = (0..places).map(|place| place as f64).collect();
+    let line = Shape::new(&[places]).unwrap_or(Shape::SCALAR);
+    let place = p.graph().constant(Array::from_f64(line, DType::F32, &numbers));
+    let largest = p.eq(p.max(&[-1], true));
+    largest.select(place, places as f64).min(&[-1], false).cast(DType::I32)
 }
 
 /// Adds `rows` times each mean of a batch to a state that holds one sum per figure: one kernel per

@@ -2,9 +2,12 @@
 //!
 //! To add one, write its file and name it twice here.
 
+mod activation;
+mod argmax;
 mod concat;
 mod conv;
 mod detach;
+mod dropout;
 mod gather;
 mod matmul;
 mod optimizer;
@@ -29,9 +32,12 @@ use crate::Case;
 /// The cases of every operator: what gradient check, conformance tests and `verify` run.
 pub fn cases() -> Vec<Case> {
     [
+        activation::cases(),
+        argmax::cases(),
         concat::cases(),
         conv::cases(),
         detach::cases(),
+        dropout::cases(),
         gather::cases(),
         matmul::cases(),
         optimizer::cases(),

@@ -1,11 +1,12 @@
-//! y[o, i] = sum over m of x[o, m, i], and the same with max and min.
+//! y[o, i] = sum over m of x[o, m, i], and the same with max, min and products.
 //!
 //! Reduced axes that are neighbours count as one axis m; axes that are not are reduced one group
 //! after another, the innermost first.
 
 use anygrad_core::{Caps, DType, Error, Result, Shape};
-use anygrad_shaders::{self as shaders, ReduceParams};
+use anygrad_shaders::{self as shaders, ReduceParams, ReduceRowsParams};
 
+use super::rows::RowKernels;
 use crate::{
     At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values,
     workgroups,
@@ -16,6 +17,7 @@ enum Kind {
     Sum,
     Max,
     Min,
+    Product,
 }
 
 /// Reduces axes `first..last`, which keep size 1.
@@ -45,6 +47,12 @@ impl<'g> Tensor<'g> {
         self.reduce(Kind::Min, axes, keepdims)
     }
 
+    /// The product over `axes`. The gradient is right with zeros among the factors, too.
+    #[track_caller]
+    pub fn prod(self, axes: &[isize], keepdims: bool) -> Tensor<'g> {
+        self.reduce(Kind::Product, axes, keepdims)
+    }
+
     /// The mean over `axes`.
     #[track_caller]
     pub fn mean(self, axes: &[isize], keepdims: bool) -> Tensor<'g> {
@@ -57,6 +65,17 @@ impl<'g> Tensor<'g> {
             }
         }
         self.sum(axes, keepdims) * (1.0 / count as f64)
+    }
+
+    /// The mean square distance from the mean over `axes`, divided by n - `ddof` in place of n.
+    #[track_caller]
+    pub fn variance(self, axes: &[isize], keepdims: bool, ddof: usize) -> Tensor<'g> {
+        let mean = self.mean(axes, true);
+        if mean.is_poison() {
+            return mean;
+        }
+        let count = self.shape().elements() as f64 / mean.shape().elements().max(1) as f64;
+        (self - mean).square().sum(axes, keepdims) * (1.0 / (count - ddof as f64))
     }
 
     /// The sum of all elements, a scalar.
@@ -119,12 +138,24 @@ impl Reduce {
     }
 }
 
+/// The product of all other elements over `axes`, for each element. With one zero it is 0 but at the
+/// zero; with two it is 0 everywhere.
+fn others<'g>(x: Tensor<'g>, axes: &[isize]) -> Tensor<'g> {
+    let is_zero = x.eq(0.0);
+    let factor = is_zero.select(1.0, x);
+    let product = factor.prod(axes, true);
+    let zeros = is_zero.cast(DType::F32).sum(axes, true).broadcast_to(&x.shape());
+    let at_the_zero = is_zero.logical_and(zeros.eq(1.0));
+    zeros.eq(0.0).select(product / factor, at_the_zero.select(product, 0.0))
+}
+
 impl Op for Reduce {
     fn name(&self) -> &'static str {
         match self.kind {
             Kind::Sum => "sum",
             Kind::Max => "max",
             Kind::Min => "min",
+            Kind::Product => "prod",
         }
     }
 
@@ -133,7 +164,7 @@ impl Op for Reduce {
             return Err(Error::shape(format!("takes f32, {} was given", x[0])));
         }
         let (_, reduced, _) = self.split(&x[0].shape);
-        if self.kind != Kind::Sum && reduced == 0 {
+        if matches!(self.kind, Kind::Max | Kind::Min) && reduced == 0 {
             return Err(Error::shape(format!("{} has no element to choose from", x[0].shape)));
         }
         let shape = (self.first..self.last).fold(x[0].shape, |shape, axis| shape.with(axis, 1));
@@ -148,6 +179,7 @@ impl Op for Reduce {
                 y[0].data[o * inner + i] =
                     match self.kind {
                         Kind::Sum => terms.sum(),
+                        Kind::Product => terms.product(),
                         Kind::Max => terms.fold(f64::NEG_INFINITY, |a, b| {
                             if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
                         }),
@@ -162,48 +194,130 @@ impl Op for Reduce {
     fn gradient<'g>(&self, at: &At<'g, '_>) -> Grads<'g> {
         let x = at.x[0];
         let dy = at.dy();
-        if self.kind == Kind::Sum {
-            return vec![Some(dy.broadcast_to(&x.shape()))];
+        let axes: Vec<isize> = (self.first as isize..self.last as isize).collect();
+        match self.kind {
+            Kind::Sum => return vec![Some(dy.broadcast_to(&x.shape()))],
+            Kind::Product => return vec![Some(dy * others(x, &axes))],
+            Kind::Max | Kind::Min => {}
         }
         let winner = x.eq(at.y[0]).cast(DType::F32);
-        let axes: Vec<isize> = (self.first as isize..self.last as isize).collect();
         vec![Some(winner * (dy / winner.sum(&axes, true)))]
     }
 
-    fn lower(&self, x: &[Layout], _y: &[Meta], _caps: &Caps) -> Result<Lowering> {
-        /// Terms that one invocation adds up. Small enough for the loop limit of the software
-        /// adapter and for an error that grows with the tree, not with the length.
-        const TERMS: usize = 1024;
+    fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
         let (outer, middle, inner) = self.split(&x[0].shape());
         let mut kernels = Kernels::default();
         let (mut from, mut left) = (Operand::Input(0), middle);
         loop {
-            let parts = left.div_ceil(TERMS).max(1);
+            let terms =
+                if inner == 1 { row_terms(outer, left) } else { column_terms(outer, left, inner, caps) };
+            let parts = left.div_ceil(terms).max(1);
             let to = if parts == 1 {
                 Operand::Output(0)
             } else {
                 kernels.scratch.push(Meta::f32(Shape::new(&[outer * parts * inner])?));
                 Operand::Scratch(kernels.scratch.len() - 1)
             };
-            let outputs = outer * parts * inner;
-            kernels.dispatches.push(Dispatch {
-                kernel: if parts == 1 { &shaders::REDUCE } else { &shaders::REDUCE_PART },
-                overrides: vec![("KIND", f64::from(self.kind as u8))],
-                params: ReduceParams {
-                    outputs: outputs as u32,
-                    middle: left as u32,
-                    inner: inner as u32,
-                    parts: parts as u32,
-                    terms: TERMS as u32,
-                }
-                .bytes(),
-                bindings: vec![from, to],
-                workgroups: workgroups(outputs.div_ceil(64)),
+            let (parts, terms) = (parts as u32, terms as u32);
+            let pass = Pass { kind: self.kind, outer, middle: left, inner, parts, terms };
+            let bindings = vec![from, to];
+            kernels.dispatches.push(if inner == 1 {
+                pass.rows(bindings, caps)
+            } else {
+                pass.columns(bindings)
             });
             if parts == 1 {
                 return Ok(Lowering::Kernels(kernels));
             }
-            (from, left) = (to, parts);
+            (from, left) = (to, parts as usize);
+        }
+    }
+}
+
+/// Elements of a row that one subgroup or workgroup takes; a multiple of four. Where the rows do not
+/// fill the adapter they are cut finer.
+fn row_terms(rows: usize, columns: usize) -> usize {
+    const PART: usize = 1 << 12;
+    const LONG_PART: usize = 1 << 15;
+    match rows {
+        // A second pass pays only for much more than one part.
+        ..256 if columns > 2 * PART => PART,
+        ..256 => columns.max(1),
+        _ => LONG_PART,
+    }
+}
+
+/// Terms that one invocation adds up: at most as many as keep the error small, which then grows with
+/// the tree, and fewer where that gives the adapter enough invocations.
+fn column_terms(outer: usize, middle: usize, inner: usize, caps: &Caps) -> usize {
+    const MOST: usize = 1024;
+    const LEAST: usize = 64;
+    /// A second pass costs more than this many terms in a row.
+    const FEW: usize = 256;
+    if middle <= FEW {
+        return FEW;
+    }
+    let busy = if caps.is_cpu() { 512 } else { 1 << 14 };
+    let units = if inner.is_multiple_of(4) { inner / 4 } else { inner };
+    let parts = busy / (outer * units).max(1);
+    middle.div_ceil(parts.max(1)).clamp(LEAST, MOST)
+}
+
+/// One dispatch of a reduction.
+struct Pass {
+    kind: Kind,
+    outer: usize,
+    middle: usize,
+    inner: usize,
+    parts: u32,
+    terms: u32,
+}
+
+impl Pass {
+    fn rows(&self, bindings: Vec<Operand>, caps: &Caps) -> Dispatch {
+        const KERNELS: RowKernels = RowKernels {
+            alone: &shaders::REDUCE_ROWS_ALONE,
+            subgroup: [&shaders::REDUCE_ROWS_SUBGROUP, &shaders::REDUCE_ROWS_SUBGROUP_VEC4],
+            workgroup: [&shaders::REDUCE_ROWS_WORKGROUP, &shaders::REDUCE_ROWS_WORKGROUP_VEC4],
+        };
+        let rows = self.outer * self.parts as usize;
+        // A single row may end within a group of four.
+        let vector = self.outer == 1 || self.middle.is_multiple_of(4);
+        let choice = KERNELS.choose_units(rows, self.middle.min(self.terms as usize), vector, caps);
+        let mut overrides = vec![("KIND", f64::from(self.kind as u8))];
+        overrides.extend(choice.overrides);
+        Dispatch {
+            kernel: choice.kernel,
+            overrides,
+            params: ReduceRowsParams {
+                rows: rows as u32,
+                columns: self.middle as u32,
+                parts: self.parts,
+                terms: self.terms,
+            }
+            .bytes(),
+            bindings,
+            workgroups: choice.workgroups,
+        }
+    }
+
+    fn columns(&self, bindings: Vec<Operand>) -> Dispatch {
+        let vector = self.inner.is_multiple_of(4);
+        let inner = if vector { self.inner / 4 } else { self.inner };
+        let outputs = self.outer * self.parts as usize * inner;
+        Dispatch {
+            kernel: if vector { &shaders::REDUCE_VEC4 } else { &shaders::REDUCE },
+            overrides: vec![("KIND", f64::from(self.kind as u8))],
+            params: ReduceParams {
+                outputs: outputs as u32,
+                middle: self.middle as u32,
+                inner: inner as u32,
+                parts: self.parts,
+                terms: self.terms,
+            }
+            .bytes(),
+            bindings,
+            workgroups: workgroups(outputs.div_ceil(64)),
         }
     }
 }
@@ -222,6 +336,41 @@ pub(super) fn cases() -> Vec<Case> {
                 .tolerance(Tolerance::sum(length)),
         );
     }
+    // Groups of four across and along, rows that end within one, parts of one row and of many.
+    for (sizes, axis) in [
+        (&[1100, 8][..], 0),
+        (&[2, 300, 12], 1),
+        (&[300, 64], 1),
+        (&[67, 33], 1),
+        (&[70, 36], 1),
+        (&[1, 12_301], 1),
+        (&[3, 9000], 1),
+        (&[2, 9001], 1),
+        (&[260, 300], 1),
+    ] {
+        let length = sizes[axis as usize];
+        cases.push(
+            Case::new(format!("sum axis {axis} of {sizes:?}"), move |x| x[0].sum(&[axis], false))
+                .input(sizes)
+                .tolerance(Tolerance::sum(length)),
+        );
+        let case = Case::new(format!("max axis {axis} of {sizes:?}"), move |x| x[0].max(&[axis], false));
+        cases.push(case.filled(sizes, DType::F32, Fill::Distinct(-1.0, -0.5)));
+        let case = Case::new(format!("min axis {axis} of {sizes:?}"), move |x| x[0].min(&[axis], true));
+        cases.push(case.filled(sizes, DType::F32, Fill::Distinct(0.5, 1.0)));
+    }
+    for (sizes, axis) in [(&[9, 5][..], 0), (&[3, 4, 9], -1), (&[2, 40], 1), (&[2, 65], 1), (&[65, 4], 0)] {
+        let case = Case::new(format!("prod axis {axis} of {sizes:?}"), move |x| x[0].prod(&[axis], true));
+        cases.push(case.filled(sizes, DType::F32, Fill::Uniform(0.8, 1.2)));
+    }
+    cases.push(Case::new("prod of nothing", |x| x[0].prod(&[1], false)).input(&[3, 0]));
+    cases.push(Case::new("prod with zeros", |x| x[0].prod(&[1], false)).filled(
+        &[4, 3],
+        DType::F32,
+        Fill::Given(vec![2.0, 0.0, 3.0, 0.0, 0.0, 2.0, 1.0, 2.0, -3.0, 0.0, 5.0, 0.0]),
+    ));
+    cases.push(Case::new("variance of rows", |x| x[0].variance(&[1], true, 0)).input(&[5, 131]));
+    cases.push(Case::new("variance of a sample", |x| x[0].variance(&[0, 2], false, 1)).input(&[6, 5, 7]));
     for length in [1, 65, 1025] {
         let distinct = || Fill::Distinct(-1.0, 1.0);
         cases.push(Case::new(format!("max row {length}"), |x| x[0].max(&[1], false)).filled(
@@ -240,6 +389,13 @@ pub(super) fn cases() -> Vec<Case> {
         DType::F32,
         Fill::Given(vec![1.0, f64::NAN, 2.0, f64::NEG_INFINITY, 3.0, 1.0]),
     ));
+    // A NaN in a row of groups of four, at the end and in the middle.
+    for (name, at) in [("first", 0), ("middle", 37), ("last", 63)] {
+        let numbers = (0..64).map(|i| if i == at { f64::NAN } else { f64::from(i) }).collect();
+        let case =
+            Case::many(format!("max NaN {name}"), |x| vec![x[0].max(&[1], false), x[0].min(&[1], false)]);
+        cases.push(case.forward_only().filled(&[2, 64], DType::F32, Fill::Given(numbers)));
+    }
     cases.push(Case::new("sum axes 0 and 2", |x| x[0].sum(&[0, 2], true)).input(&[6, 5, 7]));
     cases.push(Case::new("mean axes 0, 2 and 3", |x| x[0].mean(&[0, 2, 3], false)).input(&[4, 3, 5, 2]));
     cases.push(Case::new("sum all", |x| x[0].sum_all()).input(&[5, 7, 3]));

@@ -25,8 +25,8 @@ pub(super) struct RowChoice {
 /// Invocations of a workgroup, but for the variant of one workgroup per row.
 const GROUP: usize = 64;
 
-/// Rows up to this length go to one invocation each where a workgroup is the alternative: the
-/// invocations of a workgroup would have nothing to do.
+/// Rows up to this length go to one invocation each: together they would wait for each other longer
+/// than they save.
 const ALONE: usize = 32;
 
 /// Longest rows that a GPU gives to a subgroup instead of a workgroup.
@@ -39,11 +39,16 @@ pub(super) const LONGEST_ROW: usize = 1 << 16;
 impl RowKernels {
     /// `rows` rows of `columns` elements that stand one behind the other.
     pub(super) fn choose(&self, rows: usize, columns: usize, caps: &Caps) -> RowChoice {
-        let vector = usize::from(columns.is_multiple_of(4));
-        let lanes = if vector == 1 { 4 } else { 1 };
+        self.choose_units(rows, columns, columns.is_multiple_of(4), caps)
+    }
+
+    /// As [`RowKernels::choose`], told whether rows may be read four elements at a time.
+    pub(super) fn choose_units(&self, rows: usize, columns: usize, vector: bool, caps: &Caps) -> RowChoice {
+        let lanes = if vector { 4 } else { 1 };
+        let vector = usize::from(vector);
         let subgroup = caps.fixed_subgroup().map(|size| size as usize);
         match subgroup {
-            Some(size) if caps.is_cpu() || (columns > ALONE && columns <= SUBGROUP_ON_GPU) => RowChoice {
+            Some(size) if columns > ALONE && (caps.is_cpu() || columns <= SUBGROUP_ON_GPU) => RowChoice {
                 kernel: self.subgroup[vector],
                 workgroups: workgroups(rows.div_ceil(GROUP / size.clamp(1, GROUP))),
                 overrides: vec![],

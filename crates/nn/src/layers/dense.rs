@@ -1,9 +1,6 @@
 use anygrad_core::Error;
 use anygrad_graph::Tensor;
 
-#[allow(unused_imports)]
-use crate::interim::Interim;
-
 use super::weights::{Weights, weight_options};
 use crate::{Layer, Scope};
 

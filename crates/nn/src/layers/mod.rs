@@ -1,13 +1,23 @@
 //! The layers. Each infers the sizes of its input from the input, as Keras does.
 
 mod dense;
+mod dropout;
+mod embedding;
+mod norm;
+mod recurrent;
 mod sequential;
 mod shape;
 mod weights;
+mod window;
 
 pub use dense::Dense;
+pub use dropout::Dropout;
+pub use embedding::Embedding;
+pub use norm::{BatchNorm, LayerNorm};
+pub use recurrent::{Gru, Lstm, SimpleRnn};
 pub use sequential::{Lambda, Sequential};
 pub use shape::{Flatten, Reshape};
+pub use window::{AvgPool2d, Conv1d, Conv2d, GlobalAvgPool2d, MaxPool2d, Padding, Pair};
 
 use anygrad_graph::Tensor;
 

@@ -32,7 +32,7 @@ pub(super) fn cut(
     // Both loops count: one iteration per row and one per term.
     let max_rows = caps.max_iterations as usize / (row_terms + 1);
     let wanted = busy.div_ceil(blocks.max(1)).min((rows * row_terms).div_ceil(MIN_TERMS)).max(1);
-    let parts = wanted.max(rows.div_ceil(max_rows.max(1))).min(MAX_PARTS).max(1);
+    let parts = wanted.max(rows.div_ceil(max_rows.max(1))).clamp(1, MAX_PARTS);
     let rows_per_part = rows.div_ceil(parts).max(1);
     if rows_per_part > max_rows {
         return Err(Error::unsupported(format!(

@@ -17,7 +17,12 @@ const BUSY_CORES: usize = 64;
 
 /// Whether the kernels of this file can run, and pay.
 pub(super) fn fits(conv: &Geometry, caps: &Caps) -> bool {
-    caps.is_cpu()
+    // Padded copies of x and y: up to three rows and seven columns more, and four bytes an element.
+    let [rows, columns] = [0, 1].map(|axis| conv.input[axis].max(conv.output[axis]));
+    let channels = conv.in_channels.max(conv.out_channels);
+    let padded_bytes = 4 * (conv.batch * channels * (rows + 3) * (columns + 7)) as u64;
+    padded_bytes <= caps.max_binding_bytes
+        && caps.is_cpu()
         && caps.fixed_subgroup() == Some(8)
         && conv.groups == 1
         && conv.kernel == [3, 3]

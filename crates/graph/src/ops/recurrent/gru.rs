@@ -25,6 +25,8 @@ impl<'g> Tensor<'g> {
     /// zeros where it is `None`. `reset_after` applies the reset gate after the product of the
     /// state, Keras's default; without it every step is a few operators of its own.
     ///
+    /// `x.flip(&[1])` in front goes through time backwards; outputs stay in the order of processing.
+    ///
     /// Shapes that do not fit are kept as the graph's error.
     #[track_caller]
     pub fn gru(

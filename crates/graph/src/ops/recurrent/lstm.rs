@@ -29,6 +29,8 @@ impl<'g> Tensor<'g> {
     /// in blocks for the gates i, f, g, o as in Keras; `initial` holds state and memory cell,
     /// `[batch, units]` each, zeros where it is `None`.
     ///
+    /// `x.flip(&[1])` in front goes through time backwards; outputs stay in the order of processing.
+    ///
     /// Shapes that do not fit are kept as the graph's error.
     #[track_caller]
     pub fn lstm(
@@ -189,6 +191,18 @@ pub(super) fn cases() -> Vec<Case> {
         .input(&[20])
         .tolerance(tolerance(12, 4))
         .gradient_tolerance(tolerance(12, 40)),
+    );
+    cases.push(
+        Case::many("lstm backwards in time", |x| {
+            let forwards = x[0].lstm(x[1], x[2], None, None).sequence;
+            let backwards = x[0].flip(&[1]).lstm(x[1], x[2], None, None);
+            vec![forwards + backwards.sequence.flip(&[1]), backwards.hidden]
+        })
+        .input(&[2, 4, 3])
+        .input(&[3, 20])
+        .input(&[5, 20])
+        .tolerance(tolerance(5, 4))
+        .gradient_tolerance(tolerance(10, 40)),
     );
     cases.push(
         Case::many("lstm gradient of the gradient", |x| {

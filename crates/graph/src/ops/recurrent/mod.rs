@@ -6,6 +6,7 @@
 //! that goes through time. The columns of the gates of one unit are neighbours there, and the
 //! number of units is a multiple of four, so that devices read and write four numbers at once. The
 //! methods here take the layout of Keras, gates in blocks, and bring the weights into that form.
+//! Keras's `go_backwards` is `x.flip(&[1])` in front: outputs stay in the order of processing.
 
 mod gru;
 mod lstm;

@@ -26,6 +26,8 @@ impl<'g> Tensor<'g> {
     /// `kernel` is `[inputs, units]`, `recurrent_kernel` `[units, units]`, `bias` `[units]`, and
     /// `initial` `[batch, units]`, zeros where it is `None`.
     ///
+    /// `x.flip(&[1])` in front goes through time backwards; outputs stay in the order of processing.
+    ///
     /// Shapes that do not fit are kept as the graph's error.
     #[track_caller]
     pub fn rnn(

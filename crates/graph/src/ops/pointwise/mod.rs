@@ -30,6 +30,7 @@ enum ResultType {
 const FLOAT: &[DType] = &[DType::F32];
 const NUMBER: &[DType] = &[DType::F32, DType::I32, DType::U32];
 const SIGNED: &[DType] = &[DType::F32, DType::I32];
+const INTEGER: &[DType] = &[DType::I32];
 const ANY: &[DType] = &[DType::F32, DType::I32, DType::U32, DType::Bool];
 const TRUTH: &[DType] = &[DType::Bool];
 
@@ -127,6 +128,7 @@ macro_rules! unary {
         impl<'g> Tensor<'g> { $(
             $(#[$doc])*
             #[track_caller]
+            #[allow(clippy::should_implement_trait)]
             pub fn $method(self $(, $c: f64)*) -> Tensor<'g> {
                 static FUNCTION: Function = Function {
                     name: stringify!($method), wgsl: $wgsl, dtypes: $dtypes, result: $result,
@@ -157,6 +159,8 @@ macro_rules! binary {
         )* }
     };
 }
+
+mod trigonometry;
 
 fn truth(x: bool) -> f64 {
     f64::from(u8::from(x))
@@ -189,6 +193,11 @@ binary! {
     /// a / b, floats
     div: "div", FLOAT, SAME, |x| x[0] / x[1],
         |at, _| two(at, || at.dy() / at.x[1], || -(at.dy() * at.y[0] / at.x[1]));
+    /// a / b towards minus infinity, integers; 0 where b is 0.
+    floor_div: "floor_div_i32", INTEGER, SAME, |x| if x[1] == 0.0 { 0.0 } else { (x[0] / x[1]).floor() }, none;
+    /// a - b floor_div(a, b), which has the sign of b; 0 where b is 0.
+    modulo: "modulo_i32", INTEGER, SAME,
+        |x| if x[1] == 0.0 { 0.0 } else { x[0] - x[1] * (x[0] / x[1]).floor() }, none;
     /// a to the power of b. A negative a has powers of whole b only; NaN otherwise.
     pow: "power", FLOAT, SAME, |x| x[0].powf(x[1]),
         |at, _| two(at, || at.dy() * at.x[1] * at.x[0].pow(at.x[1] - 1.0), || {
@@ -525,6 +534,13 @@ pub(super) fn cases() -> Vec<Case> {
                 .filled(&[37], dtype, Fill::Below(100)),
         );
     }
+    let integers = |numbers: &[i32]| Fill::Given(numbers.iter().map(|&n| f64::from(n)).collect());
+    cases.push(
+        Case::many("floor_div i32", |x| vec![x[0].floor_div(x[1]), x[0].modulo(x[1])])
+            .forward_only()
+            .filled(&[7], DType::I32, integers(&[7, -7, 6, -6, 0, i32::MIN, i32::MAX]))
+            .filled(&[6, 1], DType::I32, integers(&[2, -2, 3, 0, -1, 1_000_003])),
+    );
     cases.push(Case::new("sign 19", |x| x[0].sign() + x[0].floor()).forward_only().input(&[19]));
     cases.push(
         Case::new("logic 33", |x| {
@@ -535,5 +551,6 @@ pub(super) fn cases() -> Vec<Case> {
         .input(&[33])
         .input(&[33]),
     );
+    cases.extend(trigonometry::cases());
     cases
 }

@@ -1,0 +1,86 @@
+//! `anygrad devices`
+
+use std::process::ExitCode;
+
+use anygrad::core::{Caps, Result};
+use anygrad::gpu;
+use clap::Args;
+use serde_json::json;
+
+use crate::output;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Write one JSON object per adapter
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let adapters = gpu::adapters()?;
+    for (index, caps) in adapters.iter().enumerate() {
+        if arguments.json {
+            output::line(as_json(index, caps))?;
+        } else {
+            output::line(describe(index, caps))?;
+        }
+    }
+    if !arguments.json {
+        if adapters.is_empty() {
+            output::line(
+                "This machine has no GPU adapter. `--adapter cpu` runs on the built-in interpreter.",
+            )?;
+        } else {
+            output::line("cpu: the built-in CPU interpreter, slow and always there")?;
+            output::line(
+                "Choose with --adapter or ANYGRAD_ADAPTER: a number, part of a name, software, or cpu.",
+            )?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn describe(index: usize, caps: &Caps) -> String {
+    let mut features = Vec::new();
+    if caps.f16 {
+        features.push("f16".to_owned());
+    }
+    if let Some((least, most)) = caps.subgroup {
+        features.push(if least == most {
+            format!("subgroups of {least}")
+        } else {
+            format!("subgroups of {least} to {most}")
+        });
+    }
+    if caps.timestamps {
+        features.push("timestamps".to_owned());
+    }
+    format!(
+        "{index}: {caps}\n   {:?}; buffers of {} MiB, bindings of {} MiB, {} storage buffers, {} invocations; {}",
+        caps.kind,
+        caps.max_buffer_bytes >> 20,
+        caps.max_binding_bytes >> 20,
+        caps.max_storage_buffers,
+        caps.max_invocations,
+        if features.is_empty() { "no optional features".to_owned() } else { features.join(", ") },
+    )
+}
+
+fn as_json(index: usize, caps: &Caps) -> String {
+    json!({
+        "index": index,
+        "name": caps.name,
+        "driver": caps.driver,
+        "backend": caps.backend,
+        "kind": format!("{:?}", caps.kind),
+        "max_buffer_bytes": caps.max_buffer_bytes,
+        "max_binding_bytes": caps.max_binding_bytes,
+        "max_storage_buffers": caps.max_storage_buffers,
+        "max_invocations": caps.max_invocations,
+        "max_workgroup_bytes": caps.max_workgroup_bytes,
+        "subgroup": caps.subgroup,
+        "f16": caps.f16,
+        "timestamps": caps.timestamps,
+    })
+    .to_string()
+}

@@ -1,0 +1,85 @@
+//! The same trainings on a device and on the interpreter.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+use anygrad_core::{Array, Random};
+use anygrad_gpu::{Choice, Session};
+use anygrad_nn::{
+    Activation, Adam, BatchNorm, Clip, Conv2d, Dense, FitOptions, Flatten, Layer, Loss, Lstm, MaxPool2d,
+    Metric, Optimizer, Sequential, Sgd, Silent, Trainer,
+};
+use pollster::block_on;
+
+fn losses(
+    session: Session,
+    model: impl Layer + 'static,
+    optimizer: impl Optimizer + 'static,
+    x: &Array,
+    y: &Array,
+) -> Vec<f64> {
+    let mut trainer = Trainer::new(session, model, Loss::sparse_cross_entropy(), optimizer)
+        .seed(4)
+        .metrics(&[Metric::Accuracy]);
+    let options = FitOptions { epochs: 4, batch_size: 5, ..FitOptions::default() };
+    let history = block_on(trainer.fit((x, y), Some((x, y)), &options, &mut Silent)).unwrap();
+    let figures = history.epochs.iter().flat_map(|epoch| {
+        let validation = epoch.validation.clone().unwrap();
+        [epoch.train.loss, epoch.train.metrics[0].1, validation.loss, validation.metrics[0].1]
+    });
+    figures.collect()
+}
+
+fn data(sizes: &[usize]) -> (Array, Array) {
+    let mut random = Random::new(2);
+    let numbers: Vec<f32> = (0..sizes.iter().product()).map(|_| random.normal() as f32).collect();
+    let classes: Vec<i32> = (0..sizes[0]).map(|row| row as i32 % 3).collect();
+    (Array::f32(sizes, numbers).unwrap(), Array::i32(&[sizes[0]], classes).unwrap())
+}
+
+/// Trains on both, on the device twice: the same bits there, the interpreter's losses within what
+/// 12 steps in f32 add up to.
+#[track_caller]
+fn compare<M: Layer + 'static, O: Optimizer + Copy + 'static>(
+    model: fn() -> M,
+    optimizer: O,
+    sizes: &[usize],
+) {
+    let (x, y) = data(sizes);
+    let open = || block_on(Session::open(&Choice::Best)).unwrap();
+    let device = losses(open(), model(), optimizer, &x, &y);
+    let again = losses(open(), model(), optimizer, &x, &y);
+    assert_eq!(device, again);
+    let oracle = losses(Session::interpreter(), model(), optimizer, &x, &y);
+    for (got, want) in device.iter().zip(&oracle) {
+        assert!((got - want).abs() <= 1e-4 * want.abs().max(1e-2), "{device:?}\n{oracle:?}");
+    }
+}
+
+#[test]
+fn a_dense_network_with_momentum_and_decay() {
+    let model = || {
+        Sequential::new()
+            .add(Dense::new(17).activation(Activation::Gelu).kernel_l2(0.01))
+            .add(BatchNorm::new())
+            .add(Dense::new(3))
+    };
+    compare(model, Sgd::new(0.05).momentum(0.9).nesterov(true).weight_decay(0.01), &[13, 6]);
+}
+
+#[test]
+fn a_convolutional_network_with_adam() {
+    let model = || {
+        Sequential::new()
+            .add(Conv2d::new(4, 3).activation(Activation::Relu))
+            .add(MaxPool2d::new(2))
+            .add(Flatten)
+            .add(Dense::new(3))
+    };
+    compare(model, Adam::new(0.01), &[12, 2, 10, 8]);
+}
+
+#[test]
+fn a_recurrent_network_with_clipping() {
+    let model = || Sequential::new().add(Lstm::new(6).num_layers(2).dropout(0.25)).add(Dense::new(3));
+    compare(model, Adam::adamw(0.01).clip(Clip::GlobalNorm(0.5)), &[12, 7, 3]);
+}

@@ -1,0 +1,34 @@
+// Random numbers in [0, 1), multiples of 2^-24.
+//
+// counter: scalar, another one gives other numbers
+// y: [count], in groups of four; buffers are whole groups, so the end needs no care
+// Each invocation makes ITEMS groups, one workgroup's width apart.
+// Dispatch: ceil(count / (SIZE * ITEMS)) workgroups.  Writes y once.
+// use: group, pointwise, tanh, erf, random, vec4
+// hole: epilogue
+// variant random_uniform: ITEMS = 4u, SIZE = 64u
+
+struct Params {
+    count: u32,
+    seed: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> counter: array<u32>;
+@group(0) @binding(2) var<storage, read_write> y: array<T>;
+
+@compute @workgroup_size(SIZE)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let start = group_index(group, groups) * SIZE * ITEMS + local;
+    let draw = counter[0];
+    unroll for (var item = 0u; item < ITEMS; item++) {
+        let i = start + item * SIZE;
+        if i < params.count {
+            let bits = random_bits4(4u * i, draw, params.seed);
+            y[i] = epilogue(T(bits >> U(8u)) * 5.9604644775390625e-8, i);
+        }
+    }
+}
