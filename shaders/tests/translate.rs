@@ -1,6 +1,8 @@
 //! Every linked kernel as naga translates it for Vulkan, Metal, DX12, OpenGL and browsers: adapters
 //! that are not at hand are covered as far as a compiler can see.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use anygrad_shaders::{KERNELS, Kernel};
 use naga::back::{PipelineConstants, glsl, hlsl, msl, pipeline_constants::process_overrides, spv, wgsl};
 use naga::proc::BoundsCheckPolicies;

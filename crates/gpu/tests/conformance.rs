@@ -2,6 +2,8 @@
 //! double precision. The device is the software adapter unless `ANYGRAD_ADAPTER` names another;
 //! without one the tests fail. `CASES=conv` verifies the operators whose name starts with `conv`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use anygrad_gpu::verify::{Options, Report, verify};
 use anygrad_gpu::{ADAPTER_VARIABLE, Choice, Session};
 use anygrad_plan::{Action, Plan, graph::shaders};

@@ -1,6 +1,8 @@
 //! The device layer on a real adapter: the software one, unless `ANYGRAD_ADAPTER` names another.
 //! Without an adapter these tests fail.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use anygrad_core::Result;
 use anygrad_gpu::{Buffer, Choice, Command, Device, adapters};
 use pollster::block_on;
