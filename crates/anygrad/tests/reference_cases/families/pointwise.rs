@@ -75,7 +75,7 @@ pub fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
         }
         "composite" => match e.text("formula") {
             "relu(a*x+b)*c+d" => (a() * x() + b()).relu() * e.input("c") + e.input("d"),
-            "x*tanh(x) + sum(x*x,-1,keepdims)*x" => {
+            "x*tanh(x) + sum(x*x, -1, keepdims)*x" => {
                 let x = x();
                 x * x.tanh() + (x * x).sum(&[-1], true) * x
             }
