@@ -35,6 +35,9 @@ pub struct Expected<'a> {
 /// The list of cases.
 pub fn entries(folder: &Path) -> Result<Vec<Entry>, Failed> {
     let index: Value = serde_json::from_slice(&fs::read(folder.join("index.json"))?)?;
+    if index["format"] != "refcase/1" {
+        return Err(format!("the format is {}, not refcase/1", index["format"]).into());
+    }
     let cases = index["cases"].as_array().ok_or("the index has no cases")?;
     let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
     let entry = |case| Entry { id: text(case, "id"), op: text(case, "op"), kind: text(case, "kind") };

@@ -13,8 +13,9 @@ pub struct Findings(Vec<String>);
 impl Findings {
     /// Compares a whole tensor.
     pub fn compare(&mut self, what: &str, got: &Array, want: &Array, expected: &Expected<'_>) {
-        if got.shape() != want.shape() {
-            self.0.push(format!("{what}: the shape is {}, wanted {}", got.shape(), want.shape()));
+        if (got.shape(), got.dtype()) != (want.shape(), want.dtype()) {
+            let (got, want) = ((got.dtype(), got.shape()), (want.dtype(), want.shape()));
+            self.0.push(format!("{what} is {} {}, wanted {} {}", got.0, got.1, want.0, want.1));
             return;
         }
         let exact = want.dtype() != DType::F32;
