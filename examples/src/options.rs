@@ -29,6 +29,7 @@ pub struct Options {
 
 /// The options as arguments of a command line. Those left out take the values of the program.
 #[derive(Args, Clone, Debug, Default)]
+#[group(skip)]
 pub struct Arguments {
     /// A file or folder of data; without it the program makes its own
     #[arg(long, value_name = "PATH")]

@@ -64,11 +64,7 @@ impl Parts {
     /// # Errors
     /// Those of [`Table::read`] and [`Table::dataset`], or too few rows for three parts.
     pub fn two_classes(table: Option<&Path>, seed: u64) -> Result<Self> {
-        let data = match table {
-            Some(path) => Table::read(path, Header::Detect)?.dataset(None, Task::Binary)?,
-            None => generate::and_points(POINTS, seed)?,
-        };
-        Parts::of(&data.shuffle(seed)?, [0.7, 0.1, 0.2])
+        Parts::of(&two_classes(table, seed)?.shuffle(seed)?, [0.7, 0.1, 0.2])
     }
 
     fn of(data: &Dataset, fractions: [f64; 3]) -> Result<Self> {
@@ -101,6 +97,18 @@ impl Parts {
             self.validation.len(),
             self.test.len()
         )
+    }
+}
+
+/// Points of the logical and, or the rows of a table whose last column holds two classes, in the
+/// order of the file.
+///
+/// # Errors
+/// Those of [`Table::read`] and [`Table::dataset`].
+pub fn two_classes(table: Option<&Path>, seed: u64) -> Result<Dataset> {
+    match table {
+        Some(path) => Table::read(path, Header::Detect)?.dataset(None, Task::Binary),
+        None => generate::and_points(POINTS, seed),
     }
 }
 

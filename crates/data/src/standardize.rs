@@ -16,6 +16,15 @@ pub struct Standardizer {
 }
 
 impl Standardizer {
+    /// The weights and the bias of a linear model of the original features, from those of the same
+    /// model of standardized ones: w . (x - mean) / deviation + b, sorted by x.
+    pub fn unscaled(&self, weights: &[f32], bias: f64) -> (Vec<f64>, f64) {
+        let slope = |(&w, &deviation): (&f32, &f32)| f64::from(w) / f64::from(deviation);
+        let slopes: Vec<f64> = weights.iter().zip(&self.deviation).map(slope).collect();
+        let shift: f64 = slopes.iter().zip(&self.mean).map(|(w, &mean)| w * f64::from(mean)).sum();
+        (slopes, bias - shift)
+    }
+
     /// Learns means and deviations from `x: [n, ..., k]`, `f32`, with sums in double precision.
     ///
     /// # Errors

@@ -14,9 +14,9 @@ fn draw(seed: u32, counter: f64, rate: Option<f64>) -> Vec<f64> {
         None => graph.random_uniform(&[COUNT], seed, step),
     };
     let mut cpu = Interpreter::new(Precision::F32);
-    cpu.write("x", &Array::f32(&[COUNT], vec![1.0; COUNT]).unwrap());
+    cpu.write("x", &Array::f32(&[COUNT], vec![1.0; COUNT]).expect("a valid program"));
     cpu.write("step", &Array::from_f64(Shape::SCALAR, DType::U32, &[counter]));
-    cpu.run(&graph, &[y]).unwrap()[0].to_f64()
+    cpu.run(&graph, &[y]).expect("a valid program")[0].to_f64()
 }
 
 #[test]

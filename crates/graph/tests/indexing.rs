@@ -7,7 +7,7 @@ use anygrad_graph::{Graph, Interpreter, Precision, Tensor};
 fn of_counts(sizes: &[usize], build: impl for<'g> Fn(Tensor<'g>) -> Tensor<'g>) -> Vec<f64> {
     let count = sizes.iter().product::<usize>();
     let numbers: Vec<f32> = (0..count).map(|i| i as f32).collect();
-    of(&[Array::f32(sizes, numbers).unwrap()], |x| build(x[0]))
+    of(&[Array::f32(sizes, numbers).expect("a valid program")], |x| build(x[0]))
 }
 
 fn of(arrays: &[Array], build: impl for<'g> Fn(&[Tensor<'g>]) -> Tensor<'g>) -> Vec<f64> {
@@ -18,13 +18,13 @@ fn of(arrays: &[Array], build: impl for<'g> Fn(&[Tensor<'g>]) -> Tensor<'g>) -> 
         cpu.write(&format!("x{i}"), array);
         inputs.push(graph.input(&format!("x{i}"), &array.shape(), array.dtype()));
     }
-    cpu.run(&graph, &[build(&inputs)]).unwrap()[0].to_f64()
+    cpu.run(&graph, &[build(&inputs)]).expect("a valid program")[0].to_f64()
 }
 
 fn mistake(build: impl for<'g> Fn(&'g Graph, Tensor<'g>) -> Tensor<'g>) -> String {
     let graph = Graph::new();
     build(&graph, graph.input("x", &[3, 5], DType::F32));
-    let error = graph.check().unwrap_err();
+    let error = graph.check().expect_err("a mistake");
     assert!(error.is_shape(), "{error}");
     error.to_string()
 }

@@ -225,11 +225,11 @@ impl Product {
     /// memory, aligned.
     fn in_vectors(&self) -> bool {
         let aligned = |x: &Operands, lines: usize| {
-            let along_terms = x.term == 1 && self.terms % 4 == 0 && x.line % 4 == 0;
-            let along_lines = x.line == 1 && lines % 4 == 0 && x.term % 4 == 0;
-            x.start % 4 == 0 && (along_terms || along_lines)
+            let along_terms = x.term == 1 && self.terms.is_multiple_of(4) && x.line.is_multiple_of(4);
+            let along_lines = x.line == 1 && lines.is_multiple_of(4) && x.term.is_multiple_of(4);
+            x.start.is_multiple_of(4) && (along_terms || along_lines)
         };
-        self.columns % 4 == 0
+        self.columns.is_multiple_of(4)
             && self.terms > 0
             && aligned(&self.a, self.rows)
             && aligned(&self.b, self.columns)
@@ -259,7 +259,7 @@ impl Product {
             ("B_ALONG_TERMS", f64::from(u8::from(b_along_terms))),
         ];
         if is_shuffle {
-            overrides.push(("TAIL", f64::from(u8::from(self.terms % 4 != 0))));
+            overrides.push(("TAIL", f64::from(u8::from(!self.terms.is_multiple_of(4)))));
         }
         result.dispatches.push(Dispatch {
             kernel,

@@ -223,9 +223,9 @@ pub(super) fn cases() -> Vec<Case> {
     // Past one workgroup of 64 invocations with four groups of four, and with a ragged end.
     for count in [1, 257, 1024, 1030] {
         add(format!("sgd {count}"), Box::new(Sgd { momentum: 0.9, ..Sgd::default() }), count);
-        add(format!("adagrad {count}"), Box::new(Adagrad::default()), count);
-        add(format!("rmsprop {count}"), Box::new(RmsProp::default()), count);
-        add(format!("adam {count}"), Box::new(Adam::default()), count);
+        add(format!("adagrad {count}"), Box::<Adagrad>::default(), count);
+        add(format!("rmsprop {count}"), Box::<RmsProp>::default(), count);
+        add(format!("adam {count}"), Box::<Adam>::default(), count);
     }
     for convention in [Keras, PyTorch] {
         for weight_decay in [WeightDecay::None, WeightDecay::L2(0.1), WeightDecay::Decoupled(0.1)] {
