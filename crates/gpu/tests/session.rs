@@ -46,6 +46,23 @@ fn state_is_kept_and_updated_once_a_run() {
 }
 
 #[test]
+fn outputs_have_the_shapes_of_the_graph() {
+    for session in sessions() {
+        let graph = Graph::new();
+        let x = graph.input("x", &[2, 3], DType::F32);
+        let y = x * 2.0;
+        // All but the first are views of what an operator wrote.
+        let outputs = [y, y.reshape(&[6]), y.unsqueeze(0), y.sum(&[1], false), x.reshape(&[3, 2])];
+        let mut program = session.compile(&graph, &outputs).unwrap();
+        program.write("x", &Array::f32(&[2, 3], vec![1.0; 6]).unwrap()).unwrap();
+        program.run().unwrap();
+        for (place, output) in outputs.iter().enumerate() {
+            assert_eq!(block_on(program.read(place)).unwrap().shape(), output.shape(), "output {place}");
+        }
+    }
+}
+
+#[test]
 fn updates_read_the_values_from_before_the_run() {
     for session in sessions() {
         let graph = Graph::new();

@@ -20,7 +20,12 @@ pub(crate) fn fuse(mut program: Program, caps: &Caps) -> Program {
         unique(step.reads()).iter().for_each(|&x| readers_of_storage[x] += 1);
     }
     // What the program ends with is read from outside.
-    for &storage in program.outputs.iter().chain(program.updates.iter().map(|(_, next)| next)) {
+    let ends = program
+        .outputs
+        .iter()
+        .map(|(_, storage)| storage)
+        .chain(program.updates.iter().map(|(_, next)| next));
+    for &storage in ends {
         readers_of_storage[storage] += 1;
     }
 

@@ -95,8 +95,8 @@ impl Step {
 pub(crate) struct Program {
     pub(crate) storages: Vec<Storage>,
     pub(crate) steps: Vec<Step>,
-    /// Row-major from the start of their storages.
-    pub(crate) outputs: Vec<StorageId>,
+    /// Row-major from the start of their storages, which may know them by another shape.
+    pub(crate) outputs: Vec<(Meta, StorageId)>,
     /// `(state, its next value)`; both row-major from the start.
     pub(crate) updates: Vec<(StorageId, StorageId)>,
 }
@@ -297,7 +297,7 @@ fn finish(
     };
     for output in outputs {
         let storage = whole(output.id(), &mut program)?;
-        program.outputs.push(storage);
+        program.outputs.push((output.meta(), storage));
     }
     for (state, next) in graph.updates() {
         let next = whole(next, &mut program)?;

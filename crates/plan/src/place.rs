@@ -99,7 +99,7 @@ impl Placed {
     }
 
     fn is_wanted_at_the_end(&self, storage: StorageId) -> bool {
-        self.program.outputs.contains(&storage)
+        self.program.outputs.iter().any(|(_, output)| *output == storage)
             || self.program.updates.iter().any(|(_, next)| *next == storage)
     }
 

@@ -192,9 +192,9 @@ pub(crate) fn assemble(placed: Placed, working: Slots, caps: &Caps) -> Result<Pl
             assembly.plan.steps.push(step);
         }
     }
-    for &storage in &placed.program.outputs {
+    for &(meta, storage) in &placed.program.outputs {
         let slot = assembly.slot(storage)?;
-        assembly.plan.outputs.push((placed.program.storages[storage].meta, slot));
+        assembly.plan.outputs.push((meta, slot));
     }
     Ok(assembly.plan)
 }

@@ -56,6 +56,6 @@ fn lifetimes(placed: &Placed) -> Vec<Option<Lifetime>> {
         step.reads().chain(step.outputs.iter().copied()).for_each(|s| needed(s, index));
         step.scratch().iter().for_each(|&s| needed(s, index));
     }
-    program.outputs.iter().for_each(|&s| needed(s, program.steps.len()));
+    program.outputs.iter().for_each(|&(_, s)| needed(s, program.steps.len()));
     lifetimes
 }

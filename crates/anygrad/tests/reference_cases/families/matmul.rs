@@ -1,0 +1,42 @@
+//! Products of matrices, dense layers and embeddings.
+
+use anygrad::graph::Tensor;
+
+use crate::expression::Expression;
+
+pub fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
+    let y = match e.op() {
+        "matmul" => {
+            let operand = |name: &str, transposed| {
+                let x = e.input(name);
+                if e.flag(transposed) { swapped(x) } else { x }
+            };
+            operand("a", "transpose_a").matmul(operand("b", "transpose_b"))
+        }
+        "dense" => {
+            let mut y = e.input("x").matmul(e.input("kernel"));
+            if let Some(bias) = e.optional("bias") {
+                y = y + bias;
+            }
+            match e.text("activation") {
+                "linear" => y,
+                "relu" => y.relu(),
+                "sigmoid" => y.sigmoid(),
+                "softmax" => y.softmax(-1),
+                "tanh" => y.tanh(),
+                other => panic!("unknown activation {other}"),
+            }
+        }
+        "embedding" => e.input("table").embedding(e.input("ids")),
+        _ => return None,
+    };
+    Some(vec![y])
+}
+
+/// The last two axes exchanged.
+fn swapped(x: Tensor<'_>) -> Tensor<'_> {
+    let rank = x.shape().rank();
+    let mut axes: Vec<usize> = (0..rank).collect();
+    axes.swap(rank - 2, rank - 1);
+    x.permute(&axes)
+}

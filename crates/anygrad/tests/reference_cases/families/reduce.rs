@@ -1,0 +1,30 @@
+//! Reductions, and softmax with its logarithm.
+
+use anygrad::graph::Tensor;
+
+use crate::expression::Expression;
+
+pub fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
+    let (x, keepdims) = (|| e.input("x"), e.flag("keepdims"));
+    let axes = || e.axes(x());
+    let y = match e.op() {
+        "reduce_sum" => x().sum(&axes(), keepdims),
+        "reduce_mean" => x().mean(&axes(), keepdims),
+        "reduce_max" => x().max(&axes(), keepdims),
+        "reduce_min" => x().min(&axes(), keepdims),
+        "reduce_prod" => x().prod(&axes(), keepdims),
+        "reduce_variance" => x().variance(&axes(), keepdims, e.integer("ddof") as usize),
+        "reduce_std" => x().variance(&axes(), keepdims, e.integer("ddof") as usize).sqrt(),
+        "reduce_l2norm" => x().square().sum(&axes(), keepdims).sqrt(),
+        "reduce_logsumexp" => x().logsumexp(&axes(), keepdims),
+        "argmax" if e.case.id() == "reduce/argmax_argmin" => {
+            return Some(vec![x().argmax(-1), x().argmin(1)]);
+        }
+        "argmax" => x().argmax(-1),
+        "softmax" => x().softmax(e.integer("axis")),
+        "log_softmax" => x().log_softmax(e.integer("axis")),
+        "masked_softmax" => e.input("mask").select(x(), f64::NEG_INFINITY).softmax(e.integer("axis")),
+        _ => return None,
+    };
+    Some(vec![y])
+}

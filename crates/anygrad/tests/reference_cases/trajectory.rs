@@ -1,0 +1,153 @@
+//! Whole trainings: the loss of each of the first steps, from the same weights on the same batches.
+
+use anygrad::core::{Array, DType};
+use anygrad::gpu::Session;
+use anygrad::graph::ops::{Adam, Conv, Convention, Pool, Sgd, UpdateRule, WeightDecay};
+use anygrad::graph::{Graph, Tensor};
+use anygrad::nn::Loss;
+use libtest_mimic::Failed;
+use pollster::block_on;
+
+use crate::case::{self, Case};
+use crate::compare::Findings;
+use crate::families::{channels_first, channels_last};
+use crate::weights;
+
+/// A training: what the model predicts from inputs and weights, the loss, the optimizer, its rate.
+struct Training {
+    model: for<'g> fn(Tensor<'g>, &[Tensor<'g>]) -> Tensor<'g>,
+    loss: Loss,
+    rule: Box<dyn UpdateRule>,
+    lr: f32,
+}
+
+fn training(id: &str) -> Option<Training> {
+    // Keras takes the logits where a model ends in sigmoid or softmax.
+    let binary = Loss::BinaryCrossEntropy { from_logits: true, label_smoothing: 0.0 };
+    let sgd = Sgd::default();
+    let adam = Adam {
+        betas: (0.9, 0.999),
+        epsilon: 1e-7,
+        amsgrad: false,
+        weight_decay: WeightDecay::None,
+        convention: Convention::Keras,
+    };
+    Some(match id {
+        "trajectory/a_linear_regression" => {
+            Training { model: dense_alone, loss: Loss::MeanSquaredError, rule: Box::new(sgd), lr: 0.1 }
+        }
+        "trajectory/b_logistic_regression" => {
+            Training { model: dense_alone, loss: binary, rule: Box::new(sgd), lr: 0.5 }
+        }
+        "trajectory/c_cnn_32x32x3" => {
+            Training { model: convolutions, loss: binary, rule: Box::new(adam), lr: 1e-3 }
+        }
+        "trajectory/d_lstm_64x2_50x1" => {
+            Training { model: two_lstms, loss: Loss::MeanSquaredError, rule: Box::new(adam), lr: 1e-3 }
+        }
+        "trajectory/g_residual_depthwise_sgd" => {
+            let loss = Loss::CrossEntropy { from_logits: true, label_smoothing: 0.1 };
+            let rule = Sgd { momentum: 0.9, nesterov: true, ..sgd };
+            Training { model: residual, loss, rule: Box::new(rule), lr: 0.05 }
+        }
+        _ => return None,
+    })
+}
+
+fn dense<'g>(x: Tensor<'g>, w: &[Tensor<'g>]) -> Tensor<'g> {
+    x.matmul(w[0]) + w[1]
+}
+
+fn dense_alone<'g>(x: Tensor<'g>, w: &[Tensor<'g>]) -> Tensor<'g> {
+    dense(x, w)
+}
+
+/// A convolution of x `[n, c, h, w]` with a kernel `[h, w, c, out_c]`.
+fn convolution<'g>(x: Tensor<'g>, w: &[Tensor<'g>], conv: Conv) -> Tensor<'g> {
+    x.conv2d(w[0].permute(&[3, 2, 0, 1]), conv) + w[1].reshape(&[1, w[1].shape()[0], 1, 1])
+}
+
+fn convolutions<'g>(x: Tensor<'g>, w: &[Tensor<'g>]) -> Tensor<'g> {
+    let mut x = channels_first(x);
+    for w in [&w[0..2], &w[2..4]] {
+        x = convolution(x, w, Conv::default()).relu().max_pool2d(Pool::new([2, 2]));
+    }
+    let (images, per_image) = (x.shape()[0], x.shape()[1..].iter().product());
+    let flat = channels_last(x).reshape(&[images, per_image]);
+    dense(dense(flat, &w[4..6]).relu(), &w[6..8])
+}
+
+fn two_lstms<'g>(x: Tensor<'g>, w: &[Tensor<'g>]) -> Tensor<'g> {
+    let x = x.lstm(w[0], w[1], Some(w[2]), None).sequence;
+    let x = x.lstm(w[3], w[4], Some(w[5]), None).hidden;
+    dense(x, &w[6..8])
+}
+
+fn residual<'g>(x: Tensor<'g>, w: &[Tensor<'g>]) -> Tensor<'g> {
+    let size = |x: Tensor<'g>| [x.shape()[2], x.shape()[3]];
+    let x = channels_first(x);
+    let x = convolution(x, &w[0..2], Conv::same(size(x), [3, 3], [2, 2], [1, 1]));
+    // A depthwise kernel is [h, w, c, 1].
+    let channels = x.shape()[1];
+    let each = Conv { groups: channels, ..Conv::same(size(x), [3, 3], [1, 1], [1, 1]) };
+    let inner = x.conv2d(w[2].permute(&[2, 3, 0, 1]), each) + w[3].reshape(&[1, channels, 1, 1]);
+    let x = x + convolution(inner.gelu(), &w[4..6], Conv::default());
+    let x = x.avg_pool2d(Pool::new([2, 2]), false).mean(&[2, 3], false);
+    dense(x, &w[6..8])
+}
+
+/// Runs a case of the kind "trajectory".
+pub fn run(case: &Case, session: &Session) -> Result<(), Failed> {
+    let training = training(case.id()).ok_or_else(|| format!("no training for {}", case.id()))?;
+    let (x, y, batches) = (case.tensor("data.x")?, case.tensor("data.y")?, case.tensor("data.batches")?);
+    let (steps, rows) = (batches.shape()[0], batches.shape()[1]);
+    let batch_of = |data: &Array| [&[rows], &data.shape()[1..]].concat();
+
+    let graph = Graph::new();
+    let mut parameters = Vec::new();
+    let mut starts = Vec::new();
+    for weight in case.manifest()["weights"].as_array().unwrap() {
+        let name = format!("{}/{}", case.id(), weight["index"]);
+        let value = case.tensor(case::text(weight, "tensor"))?;
+        parameters.push(graph.state(&name, &value.shape()));
+        starts.push(weights::start(&name, value));
+    }
+    let inputs = graph.input("x", &batch_of(x), x.dtype());
+    let targets = graph.input("y", &batch_of(y), y.dtype());
+    let loss = training.loss.mean((training.model)(inputs, &parameters), targets);
+    let gradients = graph.gradients(loss, &parameters);
+    let (lr, step) = (graph.scalar(f64::from(training.lr)), graph.input("step", &[], DType::F32));
+    for (place, (&parameter, &gradient)) in parameters.iter().zip(&gradients).enumerate() {
+        let name = format!("{}/{place}", case.id());
+        starts.extend(weights::update(&*training.rule, &name, parameter, gradient, 0.0, [lr, step]));
+    }
+    let mut program = session.compile(&graph, &[loss])?;
+    weights::write(session, &starts)?;
+
+    let places = batches.to_f64();
+    let mut losses = Vec::new();
+    for s in 0..steps {
+        let chosen = &places[s * rows..][..rows];
+        program.write("x", &picked(x, chosen))?;
+        program.write("y", &picked(y, chosen))?;
+        program.write("step", &Array::scalar(s as f32 + 1.0))?;
+        program.run()?;
+        losses.push(block_on(program.read(0))?.to_f64()[0]);
+    }
+    let mut findings = Findings::default();
+    let outputs = case.outputs();
+    let wanted = case.manifest()["loss64"].as_array().unwrap().iter().map(|loss| loss.as_f64().unwrap());
+    findings.numbers("loss", &losses, &wanted.collect::<Vec<_>>(), false, &outputs[0]);
+    findings.result()
+}
+
+/// These rows of an array.
+fn picked(data: &Array, rows: &[f64]) -> Array {
+    let numbers = data.to_f64();
+    let per_row = numbers.len() / data.shape()[0];
+    let chosen: Vec<f64> =
+        rows.iter().flat_map(|&row| numbers[row as usize * per_row..][..per_row].iter().copied()).collect();
+    let mut shape = data.shape().to_vec();
+    shape[0] = rows.len();
+    Array::from_f64(anygrad::core::Shape::new(&shape).unwrap(), data.dtype(), &chosen)
+}
