@@ -56,7 +56,7 @@ pub enum Loss {
         /// Moves the targets towards equal shares: t (1 - a) + a / classes.
         label_smoothing: f64,
     },
-    /// -log(q[class]), targets being class numbers `[n, ...]` as `i32`.
+    /// `-log(q[class])`, targets being class numbers `[n, ...]` as `i32`.
     SparseCrossEntropy {
         /// Whether q is the softmax of the predictions, or the predictions over their sum.
         from_logits: bool,

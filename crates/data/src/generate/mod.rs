@@ -13,11 +13,11 @@ use crate::Dataset;
 
 pub use digits::digits;
 
-/// The slope of [`line`].
+/// The slope of [`line()`].
 pub const SLOPE: f32 = 3.0;
-/// The value of [`line`] at 0.
+/// The value of [`line()`] at 0.
 pub const INTERCEPT: f32 = 2.0;
-/// The deviation of the noise of [`line`].
+/// The deviation of the noise of [`line()`].
 pub const LINE_NOISE: f32 = 0.1;
 /// The number of steps in one wave of [`sine_series`].
 pub const PERIOD: usize = 25;
