@@ -330,8 +330,9 @@ fn reflect(
         .iter()
         .map(|(_, name, writes)| format!("Binding {{ name: {name:?}, writes: {writes} }}"))
         .collect();
+    // The header as it stands: its shapes in brackets are no links.
     let table_entry = format!(
-        "{}pub static {}: Kernel = Kernel {{ name: {:?}, source: {linked:?}, hole: {:?}, bindings: &[{}], overrides: &{overrides:?}, subgroups: {}, constants: &{:?} }};\n\n",
+        "/// ```text\n{}/// ```\npub static {}: Kernel = Kernel {{ name: {:?}, source: {linked:?}, hole: {:?}, bindings: &[{}], overrides: &{overrides:?}, subgroups: {}, constants: &{:?} }};\n\n",
         header.doc,
         variant.name.to_uppercase(),
         variant.name,
