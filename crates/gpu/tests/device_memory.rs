@@ -75,6 +75,7 @@ fn memory_stays_flat() {
     assert!(grown < 600 << 20, "uploads: {grown} bytes");
     device.wait().unwrap();
 
-    let grown = growth("devices", 40, |_| drop(open()));
+    // Threads of the driver may make an allocator's arena once; a leak grows every time.
+    let grown = (0..3).map(|_| growth("devices", 40, |_| drop(open()))).min().unwrap();
     assert!(grown < LIMIT, "devices: {grown} bytes");
 }
