@@ -57,6 +57,7 @@ pub async fn run(options: &Options) -> Result<Report> {
         program: NAME,
         adapter: trainer.session().caps().to_string(),
         seed: options.seed,
+        epochs: history.epochs.len(),
         losses,
         validation_losses,
         figures: Figures::Classification {

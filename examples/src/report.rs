@@ -14,6 +14,8 @@ pub struct Report {
     pub adapter: String,
     /// What data, weights and order depended on.
     pub seed: u64,
+    /// How many times training went through the training part.
+    pub epochs: usize,
     /// The training loss of each epoch.
     pub losses: Vec<f64>,
     /// The loss on the validation part after each epoch; empty where there is no such part.
