@@ -176,6 +176,32 @@ impl Array {
         }
     }
 
+    /// Some rows (positions along the first axis), in the order given; a row may come twice.
+    ///
+    /// # Errors
+    /// The array has no axes, or a row does not exist.
+    pub fn take_rows(&self, rows: &[usize]) -> Result<Self> {
+        fn pick<T: Copy>(elements: &[T], rows: &[usize], width: usize) -> Vec<T> {
+            let mut picked = Vec::with_capacity(rows.len() * width);
+            rows.iter().for_each(|row| picked.extend_from_slice(&elements[row * width..(row + 1) * width]));
+            picked
+        }
+        let count = *self.shape.first().ok_or_else(|| Error::shape("a scalar has no rows"))?;
+        if let Some(row) = rows.iter().find(|&&row| row >= count) {
+            return Err(Error::input(format!("row {row} does not exist among {count} rows")));
+        }
+        let width = self.shape[1..].iter().product();
+        let data = match &self.data {
+            Data::F32(v) => Data::F32(pick(v, rows, width)),
+            Data::F16(v) => Data::F16(pick(v, rows, width)),
+            Data::BF16(v) => Data::BF16(pick(v, rows, width)),
+            Data::I32(v) => Data::I32(pick(v, rows, width)),
+            Data::U32(v) => Data::U32(pick(v, rows, width)),
+            Data::Bool(v) => Data::Bool(pick(v, rows, width)),
+        };
+        Array::new(&self.shape.with(0, rows.len()), data)
+    }
+
     /// The same elements under another shape.
     ///
     /// # Errors
@@ -198,5 +224,15 @@ mod tests {
             assert_eq!(Array::from_bytes(shape, dtype, array.bytes()).unwrap(), array);
         }
         assert!(Array::f32(&[3], vec![1.0]).unwrap_err().is_shape());
+    }
+
+    #[test]
+    fn rows_are_taken_in_order() {
+        let array = Array::f32(&[3, 2], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]).unwrap();
+        let taken = array.take_rows(&[2, 0, 2]).unwrap();
+        assert_eq!(taken, Array::f32(&[3, 2], [4.0, 5.0, 0.0, 1.0, 4.0, 5.0]).unwrap());
+        assert_eq!(&*array.take_rows(&[]).unwrap().shape(), [0, 2]);
+        assert!(array.take_rows(&[3]).unwrap_err().is_input());
+        assert!(Array::scalar(1.0).take_rows(&[0]).unwrap_err().is_shape());
     }
 }

@@ -1,4 +1,4 @@
-use anygrad_core::{Array, Data, Error, Result, Shape};
+use anygrad_core::{Array, Error, Result};
 
 use crate::shuffled;
 
@@ -75,10 +75,7 @@ impl Dataset {
     /// # Errors
     /// A row does not exist.
     pub fn select(&self, rows: &[usize]) -> Result<(Array, Array)> {
-        if let Some(row) = rows.iter().find(|&&row| row >= self.len()) {
-            return Err(Error::input(format!("row {row} does not exist among {} rows", self.len())));
-        }
-        Ok((gather(&self.features, rows)?, gather(&self.targets, rows)?))
+        Ok((self.features.take_rows(rows)?, self.targets.take_rows(rows)?))
     }
 
     /// A data set of some rows, in the order given.
@@ -160,24 +157,6 @@ impl Dataset {
 
 /// What the sum of some fractions, as 0.7 + 0.2 + 0.1, can be off by.
 const ROUNDING: f64 = 1e-9;
-
-/// Some rows of an array of at least one axis; every row exists.
-fn gather(array: &Array, rows: &[usize]) -> Result<Array> {
-    fn pick<T: Copy>(elements: &[T], rows: &[usize], width: usize) -> Vec<T> {
-        rows.iter().flat_map(|row| &elements[row * width..(row + 1) * width]).copied().collect()
-    }
-    let shape: Shape = array.shape().with(0, rows.len());
-    let width = shape[1..].iter().product();
-    let data = match array.data() {
-        Data::F32(v) => Data::F32(pick(v, rows, width)),
-        Data::F16(v) => Data::F16(pick(v, rows, width)),
-        Data::BF16(v) => Data::BF16(pick(v, rows, width)),
-        Data::I32(v) => Data::I32(pick(v, rows, width)),
-        Data::U32(v) => Data::U32(pick(v, rows, width)),
-        Data::Bool(v) => Data::Bool(pick(v, rows, width)),
-    };
-    Array::new(&shape, data)
-}
 
 #[cfg(test)]
 mod tests {

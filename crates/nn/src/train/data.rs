@@ -9,28 +9,6 @@ pub(super) fn rows(array: &Array) -> usize {
     array.shape().first().copied().unwrap_or(0)
 }
 
-/// Some rows, in the order given; every row exists.
-pub(super) fn gather(array: &Array, order: &[usize]) -> Result<Array> {
-    fn pick<T: Copy>(elements: &[T], order: &[usize], width: usize) -> Vec<T> {
-        let mut picked = Vec::with_capacity(order.len() * width);
-        for &row in order {
-            picked.extend_from_slice(&elements[row * width..(row + 1) * width]);
-        }
-        picked
-    }
-    let shape = array.shape().with(0, order.len());
-    let width = shape[1..].iter().product();
-    let data = match array.data() {
-        Data::F32(v) => Data::F32(pick(v, order, width)),
-        Data::F16(v) => Data::F16(pick(v, order, width)),
-        Data::BF16(v) => Data::BF16(pick(v, order, width)),
-        Data::I32(v) => Data::I32(pick(v, order, width)),
-        Data::U32(v) => Data::U32(pick(v, order, width)),
-        Data::Bool(v) => Data::Bool(pick(v, order, width)),
-    };
-    Array::new(&shape, data)
-}
-
 /// A batch for reading only: at most all rows.
 pub(super) fn batch_within(batch_size: usize, rows: usize) -> Result<usize> {
     if batch_size == 0 || rows == 0 {

@@ -78,7 +78,7 @@ impl Trainer {
             self.reset_sums(Kind::Train)?;
             let mut done = 0;
             for (step, chosen) in order.chunks(batch).enumerate() {
-                self.step(&data::gather(train.0, chosen)?, &data::gather(train.1, chosen)?)?;
+                self.step(&train.0.take_rows(chosen)?, &train.1.take_rows(chosen)?)?;
                 done += chosen.len();
                 let report = observer.report_every().is_some_and(|every| (step + 1) % every.max(1) == 0);
                 let scores = if report { Some(self.read_sums(Kind::Train, done).await?) } else { None };

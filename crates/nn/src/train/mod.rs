@@ -197,7 +197,7 @@ impl Trainer {
         for first in (0..rows).step_by(batch) {
             let order: Vec<usize> = (first..rows.min(first + batch)).collect();
             self.prepare(Kind::Predict, order.len(), None)?;
-            self.run(Kind::Predict, &data::gather(features, &order)?, None)?;
+            self.run(Kind::Predict, &features.take_rows(&order)?, None)?;
             let part = self.program(Kind::Predict, order.len())?.read(0).await?;
             numbers.extend_from_slice(part.as_f32()?);
         }
@@ -223,7 +223,7 @@ impl Trainer {
         self.reset_sums(Kind::Evaluate)?;
         for first in (0..rows).step_by(batch) {
             let order: Vec<usize> = (first..rows.min(first + batch)).collect();
-            let (x, y) = (data::gather(x, &order)?, data::gather(y, &order)?);
+            let (x, y) = (x.take_rows(&order)?, y.take_rows(&order)?);
             self.prepare(Kind::Evaluate, order.len(), Some(&y))?;
             self.run(Kind::Evaluate, &x, Some(&y))?;
         }
