@@ -2,7 +2,7 @@
 //! `ANYGRAD_ADAPTER` names. Throughput is in multiply-adds.
 
 use anygrad::core::{Array, DType, Shape};
-use anygrad::gpu::{ADAPTER_VARIABLE, Choice, Session};
+use anygrad::gpu::{Choice, Session};
 use anygrad::graph::ops::Conv;
 use anygrad::graph::{Fill, Graph};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -32,10 +32,7 @@ fn layers() -> Vec<Layer> {
 }
 
 fn session() -> Session {
-    let choice = match std::env::var(ADAPTER_VARIABLE) {
-        Ok(_) => Choice::from_env(),
-        Err(_) => Choice::Software,
-    };
+    let choice = Choice::from_env_or(Choice::Software);
     block_on(Session::open(&choice)).expect("benchmarks need an adapter")
 }
 

@@ -2,7 +2,7 @@
 //! that `ANYGRAD_ADAPTER` names. Throughput is in multiply-adds of the forward pass.
 
 use anygrad::core::{Array, DType};
-use anygrad::gpu::{ADAPTER_VARIABLE, Choice, Session};
+use anygrad::gpu::{Choice, Session};
 use anygrad::graph::{Fill, Graph};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use pollster::block_on;
@@ -11,10 +11,7 @@ const BATCH: usize = 32;
 const TIME: usize = 50;
 
 fn session() -> Session {
-    let choice = match std::env::var(ADAPTER_VARIABLE) {
-        Ok(_) => Choice::from_env(),
-        Err(_) => Choice::Software,
-    };
+    let choice = Choice::from_env_or(Choice::Software);
     block_on(Session::open(&choice)).expect("benchmarks need an adapter")
 }
 

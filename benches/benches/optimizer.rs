@@ -2,7 +2,7 @@
 //! or the one that `ANYGRAD_ADAPTER` names. Throughput is in parameters.
 
 use anygrad::core::{Array, DType, Shape};
-use anygrad::gpu::{ADAPTER_VARIABLE, Choice, Session};
+use anygrad::gpu::{Choice, Session};
 use anygrad::graph::ops::{Adagrad, Adam, RmsProp, Sgd, UpdateRule};
 use anygrad::graph::{Fill, Graph};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -11,10 +11,7 @@ use pollster::block_on;
 const COUNT: usize = 1 << 20;
 
 fn session() -> Session {
-    let choice = match std::env::var(ADAPTER_VARIABLE) {
-        Ok(_) => Choice::from_env(),
-        Err(_) => Choice::Software,
-    };
+    let choice = Choice::from_env_or(Choice::Software);
     block_on(Session::open(&choice)).expect("benchmarks need an adapter")
 }
 

@@ -2,16 +2,13 @@
 //! `ANYGRAD_ADAPTER` names. Throughput is in elements of the input.
 
 use anygrad::core::{Array, DType};
-use anygrad::gpu::{ADAPTER_VARIABLE, Choice, Session};
+use anygrad::gpu::{Choice, Session};
 use anygrad::graph::{Fill, Graph, Tensor};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use pollster::block_on;
 
 fn session() -> Session {
-    let choice = match std::env::var(ADAPTER_VARIABLE) {
-        Ok(_) => Choice::from_env(),
-        Err(_) => Choice::Software,
-    };
+    let choice = Choice::from_env_or(Choice::Software);
     block_on(Session::open(&choice)).expect("benchmarks need an adapter")
 }
 

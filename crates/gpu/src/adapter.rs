@@ -33,10 +33,12 @@ pub enum Choice {
 impl Choice {
     /// The choice in the variable `ANYGRAD_ADAPTER`; [`Choice::Best`] without it.
     pub fn from_env() -> Self {
-        match std::env::var(ADAPTER_VARIABLE) {
-            Ok(text) => text.into(),
-            Err(_) => Choice::Best,
-        }
+        Choice::from_env_or(Choice::Best)
+    }
+
+    /// The choice in the variable `ANYGRAD_ADAPTER`; `otherwise` without it.
+    pub fn from_env_or(otherwise: Choice) -> Self {
+        std::env::var(ADAPTER_VARIABLE).map_or(otherwise, Choice::from)
     }
 }
 

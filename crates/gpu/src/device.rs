@@ -97,7 +97,22 @@ impl Device {
             return Err(Error::input("the interpreter is not a device; a session runs it"));
         }
         let state = Arc::new(State::default());
-        let (caps, adapter, instance) = Found::list(&state).await?.choose(choice)?;
+        let found = Found::list(&state).await?;
+        Device::open_found(found, choice, state).await
+    }
+
+    /// Opens the best adapter; none on a machine without adapters.
+    pub(crate) async fn open_if_any() -> Result<Option<Self>> {
+        let state = Arc::new(State::default());
+        let found = Found::list(&state).await?;
+        if found.adapters.is_empty() {
+            return Ok(None);
+        }
+        Device::open_found(found, &Choice::Best, state).await.map(Some)
+    }
+
+    async fn open_found(found: Found, choice: &Choice, state: Arc<State>) -> Result<Self> {
+        let (caps, adapter, instance) = found.choose(choice)?;
         let opening = || format!("opening {caps}");
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("anygrad"),

@@ -26,24 +26,29 @@ struct Inner {
 }
 
 enum Engine {
-    Interpreter(Mutex<Interpreter>),
+    Interpreter(Arc<Mutex<Interpreter>>),
     Device { device: Device, states: Mutex<HashMap<String, Buffer>> },
 }
 
 /// A compiled graph: write its inputs, run it, read its outputs.
 pub struct Program {
-    session: Session,
     /// Shape of each input, and whether it was written.
     inputs: HashMap<String, (Meta, bool)>,
     compiled: Compiled,
 }
 
 enum Compiled {
-    Interpreter { graph: Graph, outputs: Vec<ValueId>, results: Option<Vec<Array>> },
+    Interpreter {
+        interpreter: Arc<Mutex<Interpreter>>,
+        graph: Graph,
+        outputs: Vec<ValueId>,
+        results: Option<Vec<Array>>,
+    },
     Device(DeviceProgram),
 }
 
 struct DeviceProgram {
+    device: Device,
     plan: Plan,
     inputs: HashMap<String, Buffer>,
     outputs: Vec<Buffer>,
@@ -68,10 +73,10 @@ impl Session {
     /// # Errors
     /// A driver failed.
     pub async fn open_or_interpreter(choice: &Choice) -> Result<Self> {
-        if *choice == Choice::Best && crate::adapters_async().await?.is_empty() {
-            return Ok(Session::interpreter());
+        match choice {
+            Choice::Best => Ok(Device::open_if_any().await?.map_or_else(Session::interpreter, Session::on)),
+            _ => Session::open(choice).await,
         }
-        Session::open(choice).await
     }
 
     /// A session on an open device.
@@ -83,7 +88,7 @@ impl Session {
     /// A session on the interpreter: slow, and available everywhere.
     pub fn interpreter() -> Self {
         let caps = Caps { name: "built-in CPU interpreter".into(), ..Caps::baseline() };
-        Session::with(caps, Engine::Interpreter(Mutex::new(Interpreter::new(Precision::F32))))
+        Session::with(caps, Engine::Interpreter(Arc::new(Mutex::new(Interpreter::new(Precision::F32)))))
     }
 
     fn with(caps: Caps, engine: Engine) -> Self {
@@ -132,21 +137,25 @@ impl Session {
     ) -> Result<Program> {
         graph.check()?;
         let mut inputs = HashMap::new();
+        let mut states = Vec::new();
         for (name, id) in graph.named_values() {
             let meta = graph.meta(id);
-            if matches!(graph.origin(id), Origin::State(_)) {
-                let known = *lock(&self.0.states).entry(name.clone()).or_insert(meta);
-                if known != meta {
+            if !matches!(graph.origin(id), Origin::State(_)) {
+                inputs.insert(name, (meta, false));
+                continue;
+            }
+            match lock(&self.0.states).get(&name) {
+                Some(known) if *known != meta => {
                     return Err(Error::shape(format!(
                         "state {name:?} is {known} in this session and was asked for as {meta}"
                     )));
                 }
-            } else {
-                inputs.insert(name, (meta, false));
+                _ => states.push((name, meta)),
             }
         }
         let compiled = match &self.0.engine {
-            Engine::Interpreter(_) => Compiled::Interpreter {
+            Engine::Interpreter(interpreter) => Compiled::Interpreter {
+                interpreter: Arc::clone(interpreter),
                 graph: graph.clone(),
                 outputs: outputs.iter().map(|t| t.id()).collect(),
                 results: None,
@@ -157,7 +166,9 @@ impl Session {
                 Compiled::Device(DeviceProgram::new(device, states, plan).context(|| "preparing a program")?)
             }
         };
-        Ok(Program { session: self.clone(), inputs, compiled })
+        // Only now: a graph that does not compile leaves no state behind.
+        lock(&self.0.states).extend(states);
+        Ok(Program { inputs, compiled })
     }
 
     /// Sets a piece of state that a program has.
@@ -231,15 +242,14 @@ impl Program {
             return Err(Error::input(format!("no input is called {name:?}; there is {names:?}")));
         };
         check_meta("input", name, *meta, array)?;
-        match (&self.session.0.engine, &self.compiled) {
-            (Engine::Device { device, .. }, Compiled::Device(program)) => {
+        match &self.compiled {
+            Compiled::Interpreter { interpreter, .. } => lock(interpreter).write(name, array),
+            Compiled::Device(program) => {
                 // Inputs that nothing depends on have no buffer.
                 if let Some(buffer) = program.inputs.get(name) {
-                    write_padded(device, buffer, array)?;
+                    write_padded(&program.device, buffer, array)?;
                 }
             }
-            (Engine::Interpreter(interpreter), _) => lock(interpreter).write(name, array),
-            (Engine::Device { .. }, Compiled::Interpreter { .. }) => {}
         }
         *is_written = true;
         Ok(())
@@ -253,16 +263,15 @@ impl Program {
         if let Some((name, _)) = self.inputs.iter().find(|(_, (_, is_written))| !is_written) {
             return Err(Error::input(format!("the input {name:?} was not written")));
         }
-        match (&self.session.0.engine, &mut self.compiled) {
-            (Engine::Interpreter(interpreter), Compiled::Interpreter { graph, outputs, results }) => {
+        match &mut self.compiled {
+            Compiled::Interpreter { interpreter, graph, outputs, results } => {
                 let values = lock(interpreter).run_values(graph, outputs)?;
                 *results = Some(values.iter().map(|value| value.to_array()).collect());
             }
-            (Engine::Device { device, .. }, Compiled::Device(program)) => {
-                device.submit(&program.commands)?;
+            Compiled::Device(program) => {
+                program.device.submit(&program.commands)?;
                 program.was_run = true;
             }
-            _ => return Err(Error::internal("a program and its session differ")),
         }
         Ok(())
     }
@@ -273,12 +282,12 @@ impl Program {
     /// There is no such output, nothing was run yet, or the device failed.
     pub async fn read(&self, output: usize) -> Result<Array> {
         let missing = || Error::input(format!("output {output} does not exist, or nothing was run yet"));
-        match (&self.session.0.engine, &self.compiled) {
-            (Engine::Device { device, .. }, Compiled::Device(program)) if program.was_run => {
+        match &self.compiled {
+            Compiled::Device(program) if program.was_run => {
                 let buffer = program.outputs.get(output).ok_or_else(missing)?;
-                read_array(device, buffer, program.plan.outputs[output].0).await
+                read_array(&program.device, buffer, program.plan.outputs[output].0).await
             }
-            (_, Compiled::Interpreter { results: Some(results), .. }) => {
+            Compiled::Interpreter { results: Some(results), .. } => {
                 results.get(output).cloned().ok_or_else(missing)
             }
             _ => Err(missing()),
@@ -298,9 +307,9 @@ impl Program {
     /// # Errors
     /// The device failed.
     pub fn warm_up(&self) -> Result<()> {
-        match (&self.session.0.engine, &self.compiled) {
-            (Engine::Device { device, .. }, Compiled::Device(program)) => device.warm_up(&program.commands),
-            _ => Ok(()),
+        match &self.compiled {
+            Compiled::Device(program) => program.device.warm_up(&program.commands),
+            Compiled::Interpreter { .. } => Ok(()),
         }
     }
 }
@@ -327,7 +336,7 @@ impl DeviceProgram {
         }
         let commands = commands(device, &plan, &buffers)?;
         let outputs = plan.outputs.iter().map(|(_, slot)| buffers[*slot].clone()).collect();
-        Ok(DeviceProgram { plan, inputs, outputs, commands, was_run: false })
+        Ok(DeviceProgram { device: device.clone(), plan, inputs, outputs, commands, was_run: false })
     }
 }
 

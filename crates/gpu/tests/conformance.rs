@@ -5,15 +5,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use anygrad_gpu::verify::{Options, Report, verify};
-use anygrad_gpu::{ADAPTER_VARIABLE, Choice, Session};
+use anygrad_gpu::{Choice, Session};
 use anygrad_plan::{Action, Plan, graph::shaders};
 use pollster::block_on;
 
 fn open() -> Session {
-    let choice = match std::env::var(ADAPTER_VARIABLE) {
-        Ok(_) => Choice::from_env(),
-        Err(_) => Choice::Software,
-    };
+    let choice = Choice::from_env_or(Choice::Software);
     block_on(Session::open(&choice)).expect("these tests need an adapter")
 }
 

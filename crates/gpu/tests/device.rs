@@ -20,10 +20,7 @@ const ADD: &str = "
 ";
 
 fn open() -> Device {
-    let choice = match std::env::var(anygrad_gpu::ADAPTER_VARIABLE) {
-        Ok(_) => Choice::from_env(),
-        Err(_) => Choice::Software,
-    };
+    let choice = Choice::from_env_or(Choice::Software);
     block_on(Device::open(&choice)).expect("these tests need an adapter")
 }
 

@@ -4,15 +4,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use anygrad_core::{Array, DType};
-use anygrad_gpu::{ADAPTER_VARIABLE, Choice, Program, Session};
+use anygrad_gpu::{Choice, Program, Session};
 use anygrad_graph::Graph;
 use pollster::block_on;
 
 fn sessions() -> [Session; 2] {
-    let choice = match std::env::var(ADAPTER_VARIABLE) {
-        Ok(_) => Choice::from_env(),
-        Err(_) => Choice::Software,
-    };
+    let choice = Choice::from_env_or(Choice::Software);
     [block_on(Session::open(&choice)).expect("these tests need an adapter"), Session::interpreter()]
 }
 
@@ -157,6 +154,18 @@ fn what_is_missing_or_wrong_is_said() {
         let error = session.compile(&graph, &[y]).err().unwrap();
         assert!(error.is_shape() && error.to_string().contains("session.rs:"), "{error}");
     }
+}
+
+#[test]
+fn a_graph_that_does_not_compile_leaves_no_state_behind() {
+    let [session, _] = sessions();
+    let graph = Graph::new();
+    let rows = (session.caps().max_binding_bytes >> 20) as usize + 1;
+    let large = graph.state("w", &[rows, 1 << 18]);
+    assert!(session.compile(&graph, &[large + 1.0]).err().unwrap().is_unsupported());
+    let graph = Graph::new();
+    let small = graph.state("w", &[2]);
+    session.compile(&graph, &[small + 1.0]).unwrap();
 }
 
 #[test]

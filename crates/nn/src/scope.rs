@@ -197,9 +197,10 @@ impl<'g> Scope<'g> {
         &self.rows
     }
 
-    /// The penalties that layers added to the loss.
-    pub fn penalties(&self) -> &[Tensor<'g>] {
-        &self.penalties
+    /// A loss with the penalties that layers added to it.
+    #[track_caller]
+    pub fn penalized(&self, loss: Tensor<'g>) -> Tensor<'g> {
+        self.penalties.iter().fold(loss, |loss, &penalty| loss + penalty)
     }
 
     /// What the numbers of the model's input must stay below, where they are indices.

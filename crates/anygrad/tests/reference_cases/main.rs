@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
-use anygrad::gpu::{ADAPTER_VARIABLE, Choice, Session};
+use anygrad::gpu::{Choice, Session};
 use libtest_mimic::{Arguments, Failed, Trial};
 use pollster::block_on;
 
@@ -112,10 +112,7 @@ fn run(case: &Case, session: &Session) -> Result<(), Failed> {
 fn adapter() -> Result<Session, Failed> {
     static SESSION: OnceLock<Result<Session, String>> = OnceLock::new();
     let open = || {
-        let choice = match std::env::var(ADAPTER_VARIABLE) {
-            Ok(_) => Choice::from_env(),
-            Err(_) => Choice::Software,
-        };
+        let choice = Choice::from_env_or(Choice::Software);
         block_on(Session::open(&choice)).map_err(|error| error.to_string())
     };
     Ok(SESSION.get_or_init(open).clone()?)

@@ -55,7 +55,7 @@ impl<O: Optimizer + ?Sized> Optimizer for Box<O> {
     }
 }
 
-/// Adds one step that minimizes `loss` plus the penalties of the scope: gradients of all trainable
+/// Adds one step that minimizes `loss`, penalties included ([`Scope::penalized`]): gradients of all trainable
 /// parameters, clipping, updates, and the count of the step. It returns the gradients, unclipped, in
 /// the order of the scope's trainable parameters.
 ///
@@ -64,7 +64,6 @@ impl<O: Optimizer + ?Sized> Optimizer for Box<O> {
 pub fn minimize<'g>(scope: &mut Scope<'g>, optimizer: &dyn Optimizer, loss: Tensor<'g>) -> Vec<Tensor<'g>> {
     let graph = scope.graph();
     let settings = optimizer.settings();
-    let loss = scope.penalties().iter().fold(loss, |loss, &penalty| loss + penalty);
     let learned = scope.parameters().iter().filter(|p| p.role == Role::Trainable);
     let names: Vec<String> = learned.map(|p| p.name.clone()).collect();
     let parameters: Vec<Tensor<'g>> = names.iter().filter_map(|name| graph.find(name)).collect();

@@ -55,12 +55,12 @@ impl Trainer {
                 let sizes = targets.shape().with(0, rows);
                 let y = graph.input(TARGETS, &sizes, targets.dtype());
                 let loss = self.loss.mean(predictions, y);
-                let total = scope.penalties().iter().fold(loss, |loss, &penalty| loss + penalty);
+                let total = scope.penalized(loss);
                 let mut means = vec![total];
                 means.extend(self.metrics.iter().map(|metric| metric.mean(&self.loss, predictions, y)));
                 accumulate(graph.state(kind.sums(), &[means.len()]), &means, rows);
                 if kind == Kind::Train {
-                    minimize(&mut scope, &*self.optimizer, loss);
+                    minimize(&mut scope, &*self.optimizer, total);
                 }
                 total
             }
