@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! // use: index, reduce            modules of `shared/` that are linked in
-//! // hole: epilogue                where fusion puts its code; `shared/hole_epilogue.wgsl` by default
+//! // hole: epilogue                where fusion puts its code, `shared/hole_epilogue.wgsl` by default;
+//! //                               the pointwise functions are linked with it
 //! // variant NAME: use vec4; ROWS = 32u, COLUMNS = 8u
 //! ```
 //!
@@ -162,6 +163,10 @@ fn link(text: &str, header: &Header, variant: &Variant, shared: &BTreeMap<String
     }
     let mut linked: Vec<&str> = Vec::new();
     let mut wanted: Vec<&str> = header.uses.iter().chain(&variant.uses).map(String::as_str).collect();
+    if header.hole.is_some() {
+        // What fusion writes into a hole calls these.
+        wanted.extend(["pointwise", "tanh", "erf"]);
+    }
     while let Some(name) = wanted.pop() {
         if linked.contains(&name) {
             continue;

@@ -60,8 +60,13 @@ struct CommandLine {
     arguments: Arguments,
 }
 
-/// Runs a program with the arguments of the command line. What a person can put right ends with 2,
-/// what failed on the way with 1.
+/// What a command ends with after an error: 2 for what a person can put right, 1 for what failed on
+/// the way.
+pub fn exit_code(error: &Error) -> ExitCode {
+    ExitCode::from(if error.is_device() || error.is_internal() { 1 } else { 2 })
+}
+
+/// Runs a program with the arguments of the command line; see [`exit_code`].
 pub fn main_of(program: &str) -> ExitCode {
     let arguments = CommandLine::parse().arguments;
     let result = defaults(program).and_then(|defaults| defaults.with(arguments)).and_then(|options| {
@@ -77,7 +82,7 @@ pub fn main_of(program: &str) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: {error}");
-            ExitCode::from(if error.is_device() || error.is_internal() { 1 } else { 2 })
+            exit_code(&error)
         }
     }
 }

@@ -3,7 +3,7 @@
 // x: [planes, in_h, in_w]   y: [planes, out_h, out_w]
 // One invocation per window, which goes through it row by row.
 // Dispatch: ceil(windows / 64) workgroups.  Reads the kernel's size of x per window, writes y once.
-// use: group, pointwise, tanh, erf, scalar, pool_count
+// use: group, scalar, pool_count
 // hole: epilogue
 
 @group(0) @binding(0) var<uniform> params: Params;

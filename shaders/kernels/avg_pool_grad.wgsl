@@ -3,7 +3,7 @@
 // dy: [planes, out_h, out_w]   dx: [planes, in_h, in_w]
 // One invocation per pixel, which asks the windows that may cover it: kernel / stride per axis.
 // Dispatch: ceil(pixels / 64) workgroups.  Reads dy once per pixel of a window, writes dx once.
-// use: group, pointwise, tanh, erf, scalar, pool_count
+// use: group, scalar, pool_count
 // hole: epilogue
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -8,7 +8,7 @@
 // Each invocation makes 4 pixels of CHANNELS channels in registers.
 // Dispatch: parts * groups * channel blocks * pixel blocks of GROUP x 4 pixels.
 // Reads b once per kernel tap and block of channels, the weight once per block of pixels.
-// use: group, pointwise, tanh, erf, scalar
+// use: group, scalar
 // hole: epilogue
 // variant conv_direct: use lanes_alone; CHANNELS = 8u
 // variant conv_direct_depthwise: use lanes_alone; CHANNELS = 1u

@@ -7,7 +7,7 @@
 // Each invocation makes 4 columns of 8 output channels in registers.
 // Dispatch: parts * groups * channel blocks * column blocks of GROUP x 4 columns.
 // Reads dy once per block of columns, x once per kernel tap and block of channels.
-// use: group, pointwise, tanh, erf, scalar
+// use: group, scalar
 // hole: epilogue
 // variant conv_direct_weight: use lanes_alone; CHANNELS = 8u
 // variant conv_direct_weight_depthwise: use lanes_alone; CHANNELS = 1u

@@ -9,7 +9,7 @@
 // are loaded once, 8 lanes a part each, and handed around.
 // Dispatch: n * blocks * ceil(places / 8) workgroups of 8.
 // Reads x twice per block, the weight once per 64 pixels, writes y once.
-// use: group, pointwise, tanh, erf
+// use: group
 // hole: epilogue
 // variant conv_rows: use scalar; PARTS = 4u
 // variant conv_rows_vec4: use vec4; PARTS = 1u

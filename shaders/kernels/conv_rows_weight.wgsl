@@ -10,7 +10,7 @@
 // handed around.
 // Dispatch: parts * blocks workgroups of 8.
 // Reads dy once per block of input channels, x three times per block of output channels.
-// use: group, pointwise, tanh, erf, scalar
+// use: group, scalar
 // hole: epilogue
 // variant conv_rows_weight_1: IN_CHANNELS = 1u, SHARES = 1u
 // variant conv_rows_weight_4: IN_CHANNELS = 4u, SHARES = 3u

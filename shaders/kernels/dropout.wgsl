@@ -5,7 +5,7 @@
 // y[i] = scale x[i] where random bits of (i, counter, seed) are not below the threshold, otherwise 0
 // Each invocation makes ITEMS groups, one workgroup's width apart.
 // Dispatch: ceil(count / (SIZE * ITEMS)) workgroups.  Reads x once, writes y once.
-// use: group, pointwise, tanh, erf, random, vec4
+// use: group, random, vec4
 // hole: epilogue
 // variant dropout: ITEMS = 4u, SIZE = 64u
 

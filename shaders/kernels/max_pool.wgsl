@@ -4,7 +4,7 @@
 // With SELECT, y is z where x is largest (0 if a window holds padding only); else z is not read.
 // One invocation per window, which goes through it row by row.
 // Dispatch: ceil(windows / 64) workgroups.  Reads the kernel's size of x per window, writes y once.
-// use: group, pointwise, tanh, erf, scalar
+// use: group, scalar
 // hole: epilogue
 // variant max_pool: use pool_winner
 // variant max_pool_2: use pool_winner_2

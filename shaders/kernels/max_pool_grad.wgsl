@@ -3,7 +3,7 @@
 // winners, dy: [planes, out_h, out_w]   dx: [planes, in_h, in_w]
 // One invocation per pixel, which asks the windows that may cover it: kernel / stride per axis.
 // Dispatch: ceil(pixels / 64) workgroups.  Reads winners once per pixel of a window, writes dx once.
-// use: group, pointwise, tanh, erf, scalar, pool_window
+// use: group, scalar, pool_window
 // hole: epilogue
 
 @group(0) @binding(0) var<uniform> params: Params;

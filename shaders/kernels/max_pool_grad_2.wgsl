@@ -3,7 +3,7 @@
 // x, dx: [planes, in_h, in_w]   dy: [planes, out_h, out_w]
 // One invocation per window; a row and a column that are left over count as windows and get 0.
 // Dispatch: ceil(windows / 64) workgroups.  Reads x and dy once, writes dx once.
-// use: group, pointwise, tanh, erf, scalar, pool_winner_2
+// use: group, scalar, pool_winner_2
 // hole: epilogue
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -4,7 +4,7 @@
 // The inputs and the chain itself stand in the hole, which fusion writes.
 // Each invocation computes ITEMS results, one workgroup's width apart.
 // Dispatch: ceil(count / (SIZE * ITEMS)) workgroups.  Reads each input once, writes y once.
-// use: group, pointwise, tanh, erf
+// use: group
 // hole: value
 // variant pointwise: use vec4; ITEMS = 4u, SIZE = 64u
 

@@ -4,7 +4,7 @@
 // y: [count], in groups of four; buffers are whole groups, so the end needs no care
 // Each invocation makes ITEMS groups, one workgroup's width apart.
 // Dispatch: ceil(count / (SIZE * ITEMS)) workgroups.  Writes y once.
-// use: group, pointwise, tanh, erf, random, vec4
+// use: group, random, vec4
 // hole: epilogue
 // variant random_uniform: ITEMS = 4u, SIZE = 64u
 

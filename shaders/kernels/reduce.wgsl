@@ -3,7 +3,7 @@
 // x: [outer, middle, inner]   y: [outer, parts, inner], inner and outputs in units of T
 // One invocation per result; it goes through `terms` of the middle axis, then the parts are reduced.
 // Dispatch: ceil(outputs / 64) workgroups.  Reads x once, writes y once.
-// use: group, pointwise, tanh, erf, reduction
+// use: group, reduction
 // hole: epilogue
 // variant reduce: use scalar
 // variant reduce_vec4: use vec4

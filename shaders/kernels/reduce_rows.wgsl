@@ -5,7 +5,7 @@
 // One invocation, subgroup or workgroup per result. Rows are read in units of four where columns
 // and terms are multiples of four, or where there is one row: buffers are whole groups of four.
 // Dispatch: see the row module.  Reads x once, writes y once.
-// use: group, pointwise, tanh, erf, scalar, reduction
+// use: group, scalar, reduction
 // hole: epilogue
 // variant reduce_rows_alone: use unit_scalar, row_alone
 // variant reduce_rows_subgroup: use unit_scalar, row_subgroup

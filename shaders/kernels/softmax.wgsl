@@ -5,7 +5,7 @@
 // One invocation, subgroup or workgroup per row. A first walk keeps the maximum so far and the sum
 // relative to it (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018).
 // Dispatch: see the row module.  Reads x twice, writes y once.
-// use: group, pointwise, tanh, erf
+// use: group
 // hole: epilogue
 // variant softmax_alone: use scalar, row_alone
 // variant softmax_subgroup: use scalar, row_subgroup

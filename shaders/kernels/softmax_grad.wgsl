@@ -4,7 +4,7 @@
 // dx = y (dy - sum(dy y)), or for the logarithm dx = dy - exp(y) sum(dy)
 // One invocation, subgroup or workgroup per row.
 // Dispatch: see the row module.  Reads y and dy twice, writes dx once.
-// use: group, pointwise, tanh, erf
+// use: group
 // hole: epilogue
 // variant softmax_grad_alone: use scalar, row_alone
 // variant softmax_grad_subgroup: use scalar, row_subgroup

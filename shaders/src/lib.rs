@@ -39,12 +39,7 @@ impl Kernel {
     pub fn shader(&self, hole: Option<&str>) -> String {
         let default =
             if self.hole.is_empty() { "" } else { module(&format!("hole_{}", self.hole)).unwrap_or("") };
-        let mut shader = self.source.to_owned();
-        // What fusion writes calls the pointwise functions; not every kernel links them for itself.
-        if hole.is_some() && !self.source.contains("fn is_nan(") {
-            ["pointwise", "tanh", "erf"].iter().for_each(|name| shader += module(name).unwrap_or(""));
-        }
-        shader + hole.unwrap_or(default)
+        format!("{}{}", self.source, hole.unwrap_or(default))
     }
 
     /// A constant of this variant; 0 when it has none of that name.

@@ -37,8 +37,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             output::error(&error);
-            // What a person can put right is 2; what failed on the way is 1.
-            ExitCode::from(if error.is_device() || error.is_internal() { 1 } else { 2 })
+            anygrad_examples::exit_code(&error)
         }
     }
 }

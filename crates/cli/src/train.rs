@@ -4,35 +4,22 @@ use std::process::ExitCode;
 
 use anygrad::core::Result;
 use anygrad_examples::options::Arguments as ProgramArguments;
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::output;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// What to train
-    program: Program,
+    #[arg(value_parser = anygrad_examples::PROGRAMS)]
+    program: String,
     #[command(flatten)]
     arguments: ProgramArguments,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Program {
-    LinearRegression,
-    LogisticRegression,
-    Cnn,
-    Lstm,
-}
-
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
-    let name = match arguments.program {
-        Program::LinearRegression => "linear-regression",
-        Program::LogisticRegression => "logistic-regression",
-        Program::Cnn => "cnn",
-        Program::Lstm => "lstm",
-    };
-    let options = anygrad_examples::defaults(name)?.with(arguments.arguments)?;
-    let report = pollster::block_on(anygrad_examples::run(name, &options))?;
+    let options = anygrad_examples::defaults(&arguments.program)?.with(arguments.arguments)?;
+    let report = pollster::block_on(anygrad_examples::run(&arguments.program, &options))?;
     if options.json {
         output::line(output::json(&report)?)?;
     }

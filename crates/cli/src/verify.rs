@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anygrad::core::Result;
-use anygrad::gpu::verify::{Options, Report, select, verify};
+use anygrad::gpu::verify::{Options, Report, verify};
 use anygrad::gpu::{Choice, Session};
 use anygrad_examples::tables;
 use clap::Args;
@@ -33,11 +33,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let session = pollster::block_on(Session::open(&choice))?;
     output::line(format_args!("Verifying {}", session.caps()))?;
     let options = Options { ops: &arguments.ops, seed: arguments.seed, ..Options::default() };
-    let bar = ProgressBar::new(select(&arguments.ops)?.len() as u64);
+    let bar = ProgressBar::new(0);
     if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos}/{len}  {eta} left  {msg}") {
         bar.set_style(style);
     }
-    let report = pollster::block_on(verify(&session, &options, &mut |done, name| {
+    let report = pollster::block_on(verify(&session, &options, &mut |done, cases, name| {
+        bar.set_length(cases as u64);
         bar.set_position(done as u64);
         bar.set_message(name.to_owned());
     }))?;

@@ -87,7 +87,7 @@ impl Report {
 ///
 /// # Errors
 /// A name selects no operator.
-pub fn select(ops: &[String]) -> Result<Vec<Case>> {
+fn select(ops: &[String]) -> Result<Vec<Case>> {
     let all = ops::cases();
     for name in ops {
         if !all.iter().any(|case| case.op().starts_with(name.as_str())) {
@@ -106,19 +106,20 @@ pub fn select(ops: &[String]) -> Result<Vec<Case>> {
         .collect())
 }
 
-/// Runs the cases on a session. `progress` hears of each case when it is done: how many are, and
-/// its name. A case that fails does not end the run; a lost device does.
+/// Runs the cases on a session. `progress` hears of each case when it is done: how many are, of how
+/// many, and its name. A case that fails does not end the run; a lost device does.
 ///
 /// # Errors
 /// `ops` selects nothing, or the device was lost.
 pub async fn verify(
     session: &Session,
     options: &Options<'_>,
-    progress: &mut dyn FnMut(usize, &str),
+    progress: &mut dyn FnMut(usize, usize, &str),
 ) -> Result<Report> {
     let mut ops: BTreeMap<String, OpReport> = BTreeMap::new();
     let mut kernels = BTreeMap::new();
-    for (done, case) in select(options.ops)?.iter().enumerate() {
+    let cases = select(options.ops)?;
+    for (done, case) in cases.iter().enumerate() {
         let report = ops.entry(case.op().to_owned()).or_default();
         report.op = case.op().to_owned();
         report.cases += 1;
@@ -131,7 +132,7 @@ pub async fn verify(
                 Err(error) => report.failures.push(format!("{}: {error}", case.name)),
             }
         }
-        progress(done + 1, &case.name);
+        progress(done + 1, cases.len(), &case.name);
     }
     Ok(Report {
         adapter: session.caps().to_string(),
@@ -164,16 +165,23 @@ async fn check(
     for (i, want) in reference.run_values(&graph, &ids)?.iter().enumerate() {
         let got = program.read(i).await?.to_f64();
         if i < built.results.len() {
-            report.enter(case, how, &format!("result {i}"), case.tolerance, &got, want);
+            let share = report.enter(case, how, &format!("result {i}"), case.tolerance, &got, want);
+            if share >= report.forward {
+                report.forward = share;
+                report.tolerance = case.tolerance.to_string();
+            }
         } else {
             let input = built.gradients[i - built.results.len()].0;
-            report.enter(case, how, &format!("gradient of x{input}"), case.gradient_tolerance, &got, want);
+            let what = format!("gradient of x{input}");
+            let share = report.enter(case, how, &what, case.gradient_tolerance, &got, want);
+            report.backward = report.backward.max(share);
         }
     }
     Ok(program.plan().map_or(Vec::new(), |plan| plan.kernels()).into_iter().map(String::from).collect())
 }
 
 impl OpReport {
+    /// Enters what was computed beside what was wanted. The largest share of the allowed error.
     fn enter(
         &mut self,
         case: &Case,
@@ -182,20 +190,14 @@ impl OpReport {
         tolerance: Tolerance,
         got: &[f64],
         want: &Values,
-    ) {
+    ) -> f64 {
         if let Some(mismatch) = tolerance.compare(got, &want.data) {
             self.failures.push(format!("{} ({how}), {what}: {mismatch}", case.name));
         }
-        let is_gradient = what.starts_with("gradient");
+        let mut worst = 0.0f64;
         for (&got, &want) in got.iter().zip(&want.data) {
             let share = tolerance.share(got, want);
-            let worst = if is_gradient { &mut self.backward } else { &mut self.forward };
-            if share >= *worst {
-                *worst = share;
-                if !is_gradient || self.tolerance.is_empty() {
-                    self.tolerance = tolerance.to_string();
-                }
-            }
+            worst = worst.max(share);
             if share <= 1.0 && got.is_finite() && want.is_finite() {
                 self.absolute_error = self.absolute_error.max((got - want).abs());
                 if want.abs() > tolerance.absolute && want != 0.0 {
@@ -203,5 +205,6 @@ impl OpReport {
                 }
             }
         }
+        worst
     }
 }
