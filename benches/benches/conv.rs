@@ -1,12 +1,11 @@
 //! Convolution and its gradients on shapes of small CNNs, on the software adapter or the one that
 //! `ANYGRAD_ADAPTER` names. Throughput is in multiply-adds.
 
-use anygrad::core::{Array, DType, Shape};
-use anygrad::gpu::{Choice, Session};
+use anygrad::core::DType;
+use anygrad::graph::Graph;
 use anygrad::graph::ops::Conv;
-use anygrad::graph::{Fill, Graph};
+use anygrad_benches::{filled, session, time};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use pollster::block_on;
 
 struct Layer {
     name: &'static str,
@@ -31,15 +30,6 @@ fn layers() -> Vec<Layer> {
     ]
 }
 
-fn session() -> Session {
-    let choice = Choice::from_env_or(Choice::Software);
-    block_on(Session::open(&choice)).expect("benchmarks need an adapter")
-}
-
-fn filled(shape: Shape, seed: u64) -> Array {
-    Array::from_f64(shape, DType::F32, &Fill::Uniform(-1.0, 1.0).numbers(shape.elements(), seed))
-}
-
 fn conv(criterion: &mut Criterion) {
     let session = session();
     for Layer { name, x: sizes, out_channels, kernel, conv } in layers() {
@@ -57,19 +47,10 @@ fn conv(criterion: &mut Criterion) {
                 "input gradient" => graph.gradients(loss, &[x])[0],
                 _ => graph.gradients(loss, &[w])[0],
             };
-            let mut program = session.compile(&graph, &[output]).expect("the graph is valid");
-            for (seed, input) in [x, w, dy].into_iter().enumerate() {
-                let name = ["x", "w", "dy"][seed];
-                program.write(name, &filled(input.shape(), seed as u64)).expect("the shapes fit");
-            }
+            let mut program = filled(&session, &graph, &[output], 1.0);
             let products = y.shape().elements() * weight[1] * kernel * kernel;
             group.throughput(Throughput::Elements(products as u64));
-            group.bench_function(part, |bencher| {
-                bencher.iter(|| {
-                    program.run().expect("the device works");
-                    session.wait().expect("the device works");
-                });
-            });
+            time(&mut group, part, &session, &mut program);
         }
         group.finish();
     }

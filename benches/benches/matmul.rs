@@ -2,21 +2,10 @@
 //! products of a dense layer of 1600 to 128 on 64 rows (forward, input gradient, weight gradient),
 //! and single rows and columns. Throughput is in floating-point operations.
 
-use anygrad::core::{Array, DType, Shape};
-use anygrad::gpu::{Choice, Session};
-use anygrad::graph::{Fill, Graph};
+use anygrad::core::DType;
+use anygrad::graph::Graph;
+use anygrad_benches::{filled, session, time};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use pollster::block_on;
-
-fn session() -> Session {
-    let choice = Choice::from_env_or(Choice::Software);
-    block_on(Session::open(&choice)).expect("benchmarks need an adapter")
-}
-
-fn filled(sizes: [usize; 2], seed: u64) -> Array {
-    let shape = Shape::new(&sizes).expect("two axes");
-    Array::from_f64(shape, DType::F32, &Fill::Uniform(-1.0, 1.0).numbers(shape.elements(), seed))
-}
 
 fn matmul(criterion: &mut Criterion) {
     let session = session();
@@ -40,16 +29,9 @@ fn matmul(criterion: &mut Criterion) {
         let b_sizes = if b_turned { [n, k] } else { [k, n] };
         let (a, b) = (graph.input("a", &a_sizes, DType::F32), graph.input("b", &b_sizes, DType::F32));
         let y = (if a_turned { a.t() } else { a }).matmul(if b_turned { b.t() } else { b });
-        let mut program = session.compile(&graph, &[y]).expect("the graph is valid");
-        program.write("a", &filled(a_sizes, 1)).expect("the shapes fit");
-        program.write("b", &filled(b_sizes, 2)).expect("the shapes fit");
+        let mut program = filled(&session, &graph, &[y], 1.0);
         group.throughput(Throughput::Elements(2 * (m * k * n) as u64));
-        group.bench_function(name, |bencher| {
-            bencher.iter(|| {
-                program.run().expect("the device works");
-                session.wait().expect("the device works");
-            });
-        });
+        time(&mut group, name, &session, &mut program);
     }
     group.finish();
 }

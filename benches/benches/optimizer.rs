@@ -1,19 +1,13 @@
 //! One step of each optimizer on a parameter of a million numbers, in place, on the software adapter
 //! or the one that `ANYGRAD_ADAPTER` names. Throughput is in parameters.
 
-use anygrad::core::{Array, DType, Shape};
-use anygrad::gpu::{Choice, Session};
+use anygrad::core::{Array, DType};
+use anygrad::graph::Graph;
 use anygrad::graph::ops::{Adagrad, Adam, RmsProp, Sgd, UpdateRule};
-use anygrad::graph::{Fill, Graph};
+use anygrad_benches::{filled, session, time};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use pollster::block_on;
 
 const COUNT: usize = 1 << 20;
-
-fn session() -> Session {
-    let choice = Choice::from_env_or(Choice::Software);
-    block_on(Session::open(&choice)).expect("benchmarks need an adapter")
-}
 
 fn optimizer(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("optimizer 1M");
@@ -37,20 +31,10 @@ fn optimizer(criterion: &mut Criterion) {
         for (old, new) in [parameter].iter().chain(&state).zip(next) {
             graph.update(*old, new);
         }
-        let mut program = session.compile(&graph, &[]).expect("the graph is valid");
-        let numbers = Fill::Uniform(-0.1, 0.1).numbers(COUNT, 1);
-        let shape = Shape::new(&[COUNT]).expect("one axis");
-        program.write("gradient", &Array::from_f64(shape, DType::F32, &numbers)).expect("the shapes fit");
+        let mut program = filled(&session, &graph, &[], 0.1);
         program.write("lr", &Array::scalar(1e-3)).expect("the shapes fit");
-        if graph.find("step").is_some() {
-            program.write("step", &Array::scalar(3.0)).expect("the shapes fit");
-        }
-        group.bench_function(name, |bencher| {
-            bencher.iter(|| {
-                program.run().expect("the device works");
-                session.wait().expect("the device works");
-            });
-        });
+        program.write("step", &Array::scalar(3.0)).expect("the shapes fit");
+        time(&mut group, name, &session, &mut program);
     }
     group.finish();
 }

@@ -1,21 +1,11 @@
 //! Pooling and its gradients on shapes of small CNNs, on the software adapter or the one that
 //! `ANYGRAD_ADAPTER` names. Throughput is in elements of the input.
 
-use anygrad::core::{Array, DType, Shape};
-use anygrad::gpu::{Choice, Session};
+use anygrad::core::DType;
+use anygrad::graph::Graph;
 use anygrad::graph::ops::Pool;
-use anygrad::graph::{Fill, Graph};
+use anygrad_benches::{filled, session, time};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use pollster::block_on;
-
-fn session() -> Session {
-    let choice = Choice::from_env_or(Choice::Software);
-    block_on(Session::open(&choice)).expect("benchmarks need an adapter")
-}
-
-fn filled(shape: Shape, seed: u64) -> Array {
-    Array::from_f64(shape, DType::F32, &Fill::Uniform(-1.0, 1.0).numbers(shape.elements(), seed))
-}
 
 fn pool(criterion: &mut Criterion) {
     let session = session();
@@ -35,22 +25,11 @@ fn pool(criterion: &mut Criterion) {
             let dy = graph.input("dy", &y.shape(), DType::F32);
             let output =
                 if part.ends_with("gradient") { graph.gradients((y * dy).sum_all(), &[x])[0] } else { y };
-            let mut program = session.compile(&graph, &[output]).expect("the graph is valid");
-            program.write("x", &filled(sizes_of(&sizes), 1)).expect("the shapes fit");
-            program.write("dy", &filled(y.shape(), 2)).expect("the shapes fit");
-            group.bench_function(part, |bencher| {
-                bencher.iter(|| {
-                    program.run().expect("the device works");
-                    session.wait().expect("the device works");
-                });
-            });
+            let mut program = filled(&session, &graph, &[output], 1.0);
+            time(&mut group, part, &session, &mut program);
         }
         group.finish();
     }
-}
-
-fn sizes_of(sizes: &[usize]) -> Shape {
-    Shape::new(sizes).expect("four axes")
 }
 
 criterion_group! {

@@ -1,4 +1,32 @@
-//! anygrad trains and runs neural networks on whatever GPU a person owns.
+//! anygrad trains and runs neural networks on whatever GPU a person owns, or on a software adapter,
+//! and checks that its numbers are right there.
+//!
+//! - [`nn`]: layers, losses, optimizers and the trainer: where most programs begin;
+//! - [`data`]: loaders and generated data sets;
+//! - [`gpu`]: adapters, sessions, and [`gpu::verify`], which certifies an adapter;
+//! - [`graph`]: tensor expressions and operators; [`plan`]: what a graph becomes; [`core`]: the words
+//!   that all of them share.
+//!
+//! ```
+//! use anygrad::core::{Array, DType};
+//! use anygrad::gpu::Session;
+//! use anygrad::graph::Graph;
+//!
+//! # pollster::block_on(async {
+//! let graph = Graph::new();
+//! let x = graph.input("x", &[3], DType::F32);
+//! let loss = (x * x + 1.0).sum_all();
+//! let slope = graph.gradients(loss, &[x])[0];
+//!
+//! // `Session::open(&Choice::Best)` runs the same on a GPU.
+//! let mut program = Session::interpreter().compile(&graph, &[loss, slope])?;
+//! program.write("x", &Array::f32(&[3], [1.0, 2.0, 3.0])?)?;
+//! program.run()?;
+//! assert_eq!(program.read(0).await?.as_f32()?, [17.0]);
+//! assert_eq!(program.read(1).await?.as_f32()?, [2.0, 4.0, 6.0]);
+//! # Ok::<(), anygrad::core::Error>(())
+//! # }).unwrap();
+//! ```
 
 pub use anygrad_core as core;
 pub use anygrad_data as data;
@@ -6,3 +34,8 @@ pub use anygrad_gpu as gpu;
 pub use anygrad_graph as graph;
 pub use anygrad_nn as nn;
 pub use anygrad_plan as plan;
+
+/// The README's program compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -37,8 +37,6 @@ pub struct Slot {
     pub role: Role,
     /// What it holds; the largest of them for a working slot.
     pub bytes: u64,
-    /// Shape and dtype, but for a working slot.
-    pub meta: Option<Meta>,
 }
 
 /// One thing that the device does.
@@ -172,7 +170,7 @@ pub(crate) fn assemble(placed: Placed, working: Slots, caps: &Caps) -> Result<Pl
             slots: working
                 .bytes
                 .iter()
-                .map(|&bytes| Slot { role: Role::Working, bytes: padded(bytes), meta: None })
+                .map(|&bytes| Slot { role: Role::Working, bytes: padded(bytes) })
                 .collect(),
             steps: Vec::new(),
             outputs: Vec::new(),
@@ -236,7 +234,7 @@ impl Assembly<'_> {
                 return slot.ok_or_else(|| Error::internal("a value was given no memory"));
             }
         };
-        self.plan.slots.push(Slot { role, bytes, meta: Some(storage.meta) });
+        self.plan.slots.push(Slot { role, bytes });
         let slot = self.plan.slots.len() - 1;
         self.slot_of_home[home] = Some(slot);
         Ok(slot)
