@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::mem::ManuallyDrop;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
+#[cfg(not(target_arch = "wasm32"))]
+use std::{sync::PoisonError, time::Duration};
 
 use anygrad_core::{Context, Error, Result};
 
@@ -208,7 +210,7 @@ impl Device {
             let _ = copied;
         })?;
         #[cfg(not(target_arch = "wasm32"))]
-        let mapped = mapped.take();
+        let mapped = mapped.wait(|| inner.state.failed());
         #[cfg(target_arch = "wasm32")]
         let mapped = Some(mapped.arrival().await);
         if !matches!(mapped, Some(Ok(()))) {
@@ -230,7 +232,7 @@ impl Device {
 
 /// The answer of a callback, which may come on another thread.
 #[derive(Clone, Default)]
-struct Signal(Arc<Mutex<Answer>>);
+struct Signal(Arc<(Mutex<Answer>, Condvar)>);
 
 #[derive(Default)]
 struct Answer {
@@ -239,25 +241,42 @@ struct Answer {
     waker: Option<std::task::Waker>,
 }
 
+/// How long an answer may be on its way on another thread, after the copy is done. That thread has
+/// only to be given the processor; a minute without it is a device that will never answer.
+#[cfg(not(target_arch = "wasm32"))]
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
 impl Signal {
     fn set(&self, mapped: Result<(), wgpu::BufferAsyncError>) {
-        let mut answer = lock(&self.0);
+        let mut answer = lock(&self.0.0);
         answer.mapped = Some(mapped);
+        self.0.1.notify_all();
         #[cfg(target_arch = "wasm32")]
         if let Some(waker) = answer.waker.take() {
             waker.wake();
         }
     }
 
+    /// The answer, after a poll that found the copy done. When threads share a device, another
+    /// thread's poll may have collected this callback and not called it yet. None where the
+    /// device fails or no answer comes.
     #[cfg(not(target_arch = "wasm32"))]
-    fn take(&self) -> Option<Result<(), wgpu::BufferAsyncError>> {
-        lock(&self.0).mapped.take()
+    fn wait(&self, failed: impl Fn() -> bool) -> Option<Result<(), wgpu::BufferAsyncError>> {
+        const STEP: Duration = Duration::from_millis(10);
+        let (answer, arrived) = &*self.0;
+        let mut answer = lock(answer);
+        let mut waited = Duration::ZERO;
+        while answer.mapped.is_none() && waited < LONGEST_WAIT && !failed() {
+            answer = arrived.wait_timeout(answer, STEP).unwrap_or_else(PoisonError::into_inner).0;
+            waited += STEP;
+        }
+        answer.mapped.take()
     }
 
     #[cfg(target_arch = "wasm32")]
     async fn arrival(&self) -> Result<(), wgpu::BufferAsyncError> {
         std::future::poll_fn(|context| {
-            let mut answer = lock(&self.0);
+            let mut answer = lock(&self.0.0);
             match answer.mapped.take() {
                 Some(mapped) => std::task::Poll::Ready(mapped),
                 None => {

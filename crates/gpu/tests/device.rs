@@ -251,3 +251,23 @@ fn buffers_outlive_their_device() {
     assert_eq!(x.bytes(), 400);
     drop((x, command));
 }
+
+/// A thread's poll may collect another thread's callback and be put to sleep before it calls it: a
+/// read must not take "no answer yet" for a lost device.
+#[test]
+fn threads_share_a_device() {
+    let device = open();
+    std::thread::scope(|scope| {
+        for thread in 0..8u32 {
+            let device = &device;
+            scope.spawn(move || {
+                let buffer = device.buffer("shared", 64).unwrap();
+                for round in 0..500u32 {
+                    let bytes = (thread * 1000 + round).to_le_bytes().repeat(16);
+                    device.write(&buffer, 0, &bytes).unwrap();
+                    assert_eq!(block_on(device.read(&buffer, 0, 64)).unwrap(), bytes);
+                }
+            });
+        }
+    });
+}
