@@ -3,7 +3,7 @@
 //!
 //! - [`nn`]: layers, losses, optimizers and the trainer: where most programs begin;
 //! - [`data`]: loaders and generated data sets;
-//! - [`gpu`]: adapters, sessions, and [`gpu::verify`], which certifies an adapter;
+//! - [`gpu`]: adapters and sessions; [`verify`] certifies an adapter;
 //! - [`graph`]: tensor expressions and operators; [`plan`]: what a graph becomes; [`core`]: the words
 //!   that all of them share.
 //!
@@ -34,6 +34,7 @@ pub use anygrad_gpu as gpu;
 pub use anygrad_graph as graph;
 pub use anygrad_nn as nn;
 pub use anygrad_plan as plan;
+pub use anygrad_verify as verify;
 
 /// The README's program compiles.
 #[cfg(doctest)]

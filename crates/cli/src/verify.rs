@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anygrad::core::Result;
-use anygrad::gpu::verify::{Options, Report, verify};
 use anygrad::gpu::{Choice, Session};
+use anygrad::verify::ops::{Options, Report, verify};
 use anygrad_examples::tables;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};

@@ -7,7 +7,6 @@ mod device;
 mod guard;
 mod pipeline;
 mod session;
-pub mod verify;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use adapter::adapters;

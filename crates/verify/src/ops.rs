@@ -8,7 +8,7 @@ use anygrad_graph::{Case, Graph, Interpreter, Precision, Tolerance, Values, ops}
 use anygrad_plan::{Options as PlanOptions, Plan};
 use serde::Serialize;
 
-use crate::session::Session;
+use anygrad_gpu::Session;
 
 /// What is verified, and how.
 #[derive(Clone, Copy)]

@@ -1,23 +1,23 @@
 //! Parameters with an optimizer: what a step of training changes.
 
-use anygrad::core::{Array, Error};
-use anygrad::gpu::Session;
-use anygrad::graph::Tensor;
-use anygrad::graph::ops::UpdateRule;
+use anygrad_core::{Array, DType, Result};
+use anygrad_gpu::Session;
+use anygrad_graph::Tensor;
+use anygrad_graph::ops::UpdateRule;
 
 /// A parameter, or a piece of an optimizer's state, and what it holds at first.
-pub struct Start {
-    name: String,
-    value: Array,
+pub(crate) struct Start {
+    pub name: String,
+    pub value: Array,
 }
 
 /// Updates a parameter by a rule, with its state beside it. `slot` is what the state holds at first.
-pub fn update<'g>(
+pub(crate) fn update<'g>(
     rule: &dyn UpdateRule,
     name: &str,
     parameter: Tensor<'g>,
     gradient: Tensor<'g>,
-    slot: f32,
+    slot: f64,
     [lr, step]: [Tensor<'g>; 2],
 ) -> Vec<Start> {
     let graph = parameter.graph();
@@ -27,7 +27,7 @@ pub fn update<'g>(
     for slot_name in rule.slots() {
         let name = format!("{name}/{slot_name}");
         states.push(graph.state(&name, &shape));
-        let value = Array::f32(&shape, vec![slot; shape.elements()]).unwrap();
+        let value = Array::from_f64(shape, DType::F32, &vec![slot; shape.elements()]);
         starts.push(Start { name, value });
     }
     let next = rule.update(parameter, gradient, &states, lr, step);
@@ -38,12 +38,7 @@ pub fn update<'g>(
     starts
 }
 
-/// A parameter's first value.
-pub fn start(name: &str, value: &Array) -> Start {
-    Start { name: name.into(), value: value.clone() }
-}
-
 /// Writes the first values of what a program of the session has.
-pub fn write(session: &Session, starts: &[Start]) -> Result<(), Error> {
+pub(crate) fn write(session: &Session, starts: &[Start]) -> Result<()> {
     starts.iter().try_for_each(|start| session.write_state(&start.name, &start.value))
 }

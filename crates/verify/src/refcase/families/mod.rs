@@ -11,13 +11,13 @@ mod recurrent;
 mod reduce;
 mod shape;
 
-use anygrad::graph::Tensor;
+use anygrad_graph::Tensor;
 
-use crate::expression::Expression;
+use crate::refcase::expression::Expression;
 
 type Family = for<'g> fn(&Expression<'g>) -> Option<Vec<Tensor<'g>>>;
 
-pub const ALL: &[Family] = &[
+pub(crate) const ALL: &[Family] = &[
     clip::build,
     conv::build,
     loss::build,
@@ -30,11 +30,11 @@ pub const ALL: &[Family] = &[
 ];
 
 /// From `[n, h, w, c]` to `[n, c, h, w]`.
-pub fn channels_first(x: Tensor<'_>) -> Tensor<'_> {
+pub(crate) fn channels_first(x: Tensor<'_>) -> Tensor<'_> {
     x.permute(&[0, 3, 1, 2])
 }
 
 /// From `[n, c, h, w]` to `[n, h, w, c]`.
-pub fn channels_last(x: Tensor<'_>) -> Tensor<'_> {
+pub(crate) fn channels_last(x: Tensor<'_>) -> Tensor<'_> {
     x.permute(&[0, 2, 3, 1])
 }

@@ -1,20 +1,21 @@
 //! Whole trainings: the loss of each of the first steps, from the same weights on the same batches.
 
-use anygrad::core::{Array, DType};
-use anygrad::gpu::Session;
-use anygrad::graph::ops::{Adam, Conv, Convention, Pool, Sgd, UpdateRule, WeightDecay};
-use anygrad::graph::{Graph, Tensor};
-use anygrad::nn::Loss;
-use libtest_mimic::Failed;
-use pollster::block_on;
+use anygrad_core::{Array, DType, Error, Result};
+use anygrad_gpu::Session;
+use anygrad_graph::ops::{Adam, Conv, Convention, Pool, Sgd, UpdateRule, WeightDecay};
+use anygrad_graph::{Graph, Tensor};
+use anygrad_nn::Loss;
 
-use crate::case::{self, Case};
-use crate::compare::Findings;
-use crate::families::{channels_first, channels_last};
-use crate::weights;
+use super::case::Case;
+use super::compare::Outcome;
+use super::families::{channels_first, channels_last};
+use super::unknown;
+use super::weights::{self, Start};
 
 /// A training: what the model predicts from inputs and weights, the loss, the optimizer, its rate.
 struct Training {
+    /// How many weights the model has.
+    weights: usize,
     model: for<'g> fn(Tensor<'g>, &[Tensor<'g>]) -> Tensor<'g>,
     loss: Loss,
     rule: Box<dyn UpdateRule>,
@@ -33,22 +34,30 @@ fn training(id: &str) -> Option<Training> {
         convention: Convention::Keras,
     };
     Some(match id {
-        "trajectory/a_linear_regression" => {
-            Training { model: dense_alone, loss: Loss::MeanSquaredError, rule: Box::new(sgd), lr: 0.1 }
-        }
+        "trajectory/a_linear_regression" => Training {
+            weights: 2,
+            model: dense_alone,
+            loss: Loss::MeanSquaredError,
+            rule: Box::new(sgd),
+            lr: 0.1,
+        },
         "trajectory/b_logistic_regression" => {
-            Training { model: dense_alone, loss: binary, rule: Box::new(sgd), lr: 0.5 }
+            Training { weights: 2, model: dense_alone, loss: binary, rule: Box::new(sgd), lr: 0.5 }
         }
         "trajectory/c_cnn_32x32x3" => {
-            Training { model: convolutions, loss: binary, rule: Box::new(adam), lr: 1e-3 }
+            Training { weights: 8, model: convolutions, loss: binary, rule: Box::new(adam), lr: 1e-3 }
         }
-        "trajectory/d_lstm_64x2_50x1" => {
-            Training { model: two_lstms, loss: Loss::MeanSquaredError, rule: Box::new(adam), lr: 1e-3 }
-        }
+        "trajectory/d_lstm_64x2_50x1" => Training {
+            weights: 8,
+            model: two_lstms,
+            loss: Loss::MeanSquaredError,
+            rule: Box::new(adam),
+            lr: 1e-3,
+        },
         "trajectory/g_residual_depthwise_sgd" => {
             let loss = Loss::CrossEntropy { from_logits: true, label_smoothing: 0.1 };
             let rule = Sgd { momentum: 0.9, nesterov: true, ..sgd };
-            Training { model: residual, loss, rule: Box::new(rule), lr: 0.05 }
+            Training { weights: 8, model: residual, loss, rule: Box::new(rule), lr: 0.05 }
         }
         _ => return None,
     })
@@ -97,57 +106,54 @@ fn residual<'g>(x: Tensor<'g>, w: &[Tensor<'g>]) -> Tensor<'g> {
 }
 
 /// Runs a case of the kind "trajectory".
-pub fn run(case: &Case, session: &Session) -> Result<(), Failed> {
-    let training = training(case.id()).ok_or_else(|| format!("no training for {}", case.id()))?;
+pub(crate) async fn run(case: &Case, session: &Session) -> Result<Outcome> {
+    let training = training(&case.id).ok_or_else(|| unknown("training", &case.id))?;
     let (x, y, batches) = (case.tensor("data.x")?, case.tensor("data.y")?, case.tensor("data.batches")?);
-    let (steps, rows) = (batches.shape()[0], batches.shape()[1]);
+    let [steps, rows] = batches.shape()[..] else {
+        return Err(Error::input(format!("data.batches is {}, not [steps, rows]", batches.shape())));
+    };
     let batch_of = |data: &Array| [&[rows], &data.shape()[1..]].concat();
 
     let graph = Graph::new();
     let mut parameters = Vec::new();
     let mut starts = Vec::new();
-    for weight in case.manifest()["weights"].as_array().unwrap() {
-        let name = format!("{}/{}", case.id(), weight["index"]);
-        let value = case.tensor(case::text(weight, "tensor"))?;
+    for weight in &case.manifest.weights {
+        let name = format!("{}/{}", case.id, weight.index);
+        let value = case.tensor(&weight.tensor)?;
         parameters.push(graph.state(&name, &value.shape()));
-        starts.push(weights::start(&name, value));
+        starts.push(Start { name, value: value.clone() });
+    }
+    if parameters.len() != training.weights {
+        let (has, needs) = (parameters.len(), training.weights);
+        return Err(Error::input(format!("the case has {has} weights, the model has {needs}")));
     }
     let inputs = graph.input("x", &batch_of(x), x.dtype());
     let targets = graph.input("y", &batch_of(y), y.dtype());
     let loss = training.loss.mean((training.model)(inputs, &parameters), targets);
-    let gradients = graph.gradients(loss, &parameters);
+    let weights = parameters.iter().zip(&case.manifest.weights);
+    // Others are running statistics, which have no part in the losses of a training.
+    let trained: Vec<_> = weights.filter(|(_, weight)| weight.trainable).map(|(&p, _)| p).collect();
+    let gradients = graph.gradients(loss, &trained);
     let (lr, step) = (graph.scalar(f64::from(training.lr)), graph.input("step", &[], DType::F32));
-    for (place, (&parameter, &gradient)) in parameters.iter().zip(&gradients).enumerate() {
-        let name = format!("{}/{place}", case.id());
+    for (place, (&parameter, &gradient)) in trained.iter().zip(&gradients).enumerate() {
+        let name = format!("{}/trained {place}", case.id);
         starts.extend(weights::update(&*training.rule, &name, parameter, gradient, 0.0, [lr, step]));
     }
     let mut program = session.compile(&graph, &[loss])?;
     weights::write(session, &starts)?;
 
-    let places = batches.to_f64();
     let mut losses = Vec::new();
-    for s in 0..steps {
-        let chosen = &places[s * rows..][..rows];
-        program.write("x", &picked(x, chosen))?;
-        program.write("y", &picked(y, chosen))?;
+    for (s, places) in batches.to_f64().chunks(rows.max(1)).take(steps).enumerate() {
+        let places: Vec<usize> = places.iter().map(|&place| place as usize).collect();
+        program.write("x", &x.take_rows(&places)?)?;
+        program.write("y", &y.take_rows(&places)?)?;
         program.write("step", &Array::scalar(s as f32 + 1.0))?;
         program.run()?;
-        losses.push(block_on(program.read(0))?.to_f64()[0]);
+        losses.extend(program.read(0).await?.to_f64());
     }
-    let mut findings = Findings::default();
-    let outputs = case.outputs();
-    let wanted = case.manifest()["loss64"].as_array().unwrap().iter().map(|loss| loss.as_f64().unwrap());
-    findings.numbers("loss", &losses, &wanted.collect::<Vec<_>>(), false, &outputs[0]);
-    findings.result()
-}
-
-/// These rows of an array.
-fn picked(data: &Array, rows: &[f64]) -> Array {
-    let numbers = data.to_f64();
-    let per_row = numbers.len() / data.shape()[0];
-    let chosen: Vec<f64> =
-        rows.iter().flat_map(|&row| numbers[row as usize * per_row..][..per_row].iter().copied()).collect();
-    let mut shape = data.shape().to_vec();
-    shape[0] = rows.len();
-    Array::from_f64(anygrad::core::Shape::new(&shape).unwrap(), data.dtype(), &chosen)
+    let mut outcome = Outcome::default();
+    for expected in &case.manifest.outputs {
+        outcome.numbers("loss", &losses, &case.manifest.loss64, expected.tolerance());
+    }
+    Ok(outcome)
 }

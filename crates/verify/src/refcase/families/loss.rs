@@ -1,11 +1,11 @@
 //! Losses.
 
-use anygrad::graph::Tensor;
-use anygrad::nn::{Loss, Reduction};
+use anygrad_graph::Tensor;
+use anygrad_nn::{Loss, Reduction};
 
-use crate::expression::Expression;
+use crate::refcase::expression::Expression;
 
-pub fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
+pub(crate) fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
     let from_logits = e.flag("from_logits");
     let label_smoothing = e.attribute("label_smoothing").as_f64().unwrap_or(0.0);
     let loss = match e.op() {
@@ -30,8 +30,8 @@ pub fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
         "mean" => Reduction::Mean,
         "sum" => Reduction::Sum,
         "none" => Reduction::None,
-        other => panic!("unknown reduction {other}"),
+        other => return Some(vec![e.unknown("reduction", other)]),
     };
-    let operands = e.inputs();
+    let operands = e.inputs(2);
     Some(vec![loss.reduced(operands[0], operands[1], e.optional("sample_weight"), reduction)])
 }

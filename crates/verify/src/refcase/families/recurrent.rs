@@ -1,10 +1,10 @@
 //! Recurrent layers, one on the other.
 
-use anygrad::graph::{Tensor, ops::Activation};
+use anygrad_graph::{Tensor, ops::Activation};
 
-use crate::expression::Expression;
+use crate::refcase::expression::Expression;
 
-pub fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
+pub(crate) fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
     if e.op() == "bidirectional_lstm" {
         let x = e.input("x");
         let one = |x: Tensor<'g>, way: &str| {
@@ -41,7 +41,7 @@ pub fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
                 let activation = match e.text("activation") {
                     "relu" => Activation::Relu,
                     "tanh" => Activation::Tanh,
-                    other => panic!("unknown activation {other}"),
+                    other => return Some(vec![e.unknown("activation", other)]),
                 };
                 let (sequence, last) = x.rnn(kernel, recurrent_kernel, bias, hidden, activation);
                 (sequence, vec![last])

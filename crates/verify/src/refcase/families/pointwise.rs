@@ -1,11 +1,11 @@
 //! Functions of single elements.
 
-use anygrad::core::DType;
-use anygrad::graph::Tensor;
+use anygrad_core::DType;
+use anygrad_graph::Tensor;
 
-use crate::expression::Expression;
+use crate::refcase::expression::Expression;
 
-pub fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
+pub(crate) fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
     let x = || e.input("x");
     let (a, b) = (|| e.input("a"), || e.input("b"));
     let y = match e.op() {
@@ -48,7 +48,7 @@ pub fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
         "square" => x().square(),
         "tanh" => x().tanh(),
         "add" => {
-            let operands = e.inputs();
+            let operands = e.inputs(2);
             operands[0] + operands[1]
         }
         "sub" => a() - b(),
@@ -70,7 +70,9 @@ pub fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
         }
         "dropout_inference" => x().identity(),
         "dropout_mask" => {
-            assert!(e.flag("inverted"));
+            if !e.flag("inverted") {
+                e.fail("only inverted dropout is known");
+            }
             x() * e.input("keep").cast(DType::F32) * (1.0 / (1.0 - e.number("rate")))
         }
         "composite" => match e.text("formula") {
@@ -80,7 +82,7 @@ pub fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
                 x * x.tanh() + (x * x).sum(&[-1], true) * x
             }
             "1.5*x+0.25" => x() * 1.5 + 0.25,
-            other => panic!("unknown formula {other}"),
+            other => e.unknown("formula", other),
         },
         _ => return None,
     };

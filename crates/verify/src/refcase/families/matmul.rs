@@ -1,10 +1,10 @@
 //! Products of matrices, dense layers and embeddings.
 
-use anygrad::graph::Tensor;
+use anygrad_graph::Tensor;
 
-use crate::expression::Expression;
+use crate::refcase::expression::Expression;
 
-pub fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
+pub(crate) fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
     let y = match e.op() {
         "matmul" => {
             let operand = |name: &str, transposed| {
@@ -24,7 +24,7 @@ pub fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
                 "sigmoid" => y.sigmoid(),
                 "softmax" => y.softmax(-1),
                 "tanh" => y.tanh(),
-                other => panic!("unknown activation {other}"),
+                other => e.unknown("activation", other),
             }
         }
         "embedding" => e.input("table").embedding(e.input("ids")),
@@ -35,8 +35,9 @@ pub fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
 
 /// The last two axes exchanged.
 fn swapped(x: Tensor<'_>) -> Tensor<'_> {
-    let rank = x.shape().rank();
-    let mut axes: Vec<usize> = (0..rank).collect();
-    axes.swap(rank - 2, rank - 1);
+    let mut axes: Vec<usize> = (0..x.shape().rank()).collect();
+    if let [.., a, b] = &mut axes[..] {
+        std::mem::swap(a, b);
+    }
     x.permute(&axes)
 }

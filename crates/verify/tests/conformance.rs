@@ -4,9 +4,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use anygrad_gpu::verify::{Options, Report, verify};
 use anygrad_gpu::{Choice, Session};
 use anygrad_plan::{Action, Plan, graph::shaders};
+use anygrad_verify::ops::{Options, Report, verify};
 use pollster::block_on;
 
 fn open() -> Session {
