@@ -48,9 +48,20 @@ pub struct Caps {
     pub timestamps: bool,
     /// Loop iterations after which the adapter stops an invocation without a word.
     pub max_iterations: u32,
+    /// Kernels and pointwise functions that gave wrong results here, by name: plans do without
+    /// them. [`Caps::FUSION`] stands for the joining of operators.
+    pub excluded: Vec<String>,
 }
 
 impl Caps {
+    /// The name under which the joining of operators can be excluded.
+    pub const FUSION: &'static str = "fusion";
+
+    /// Whether plans must do without a kernel or function.
+    pub fn excludes(&self, name: &str) -> bool {
+        self.excluded.iter().any(|excluded| excluded == name)
+    }
+
     /// What every WebGPU implementation offers: the limits that the standard guarantees, no
     /// optional feature. Kernels for these caps run everywhere.
     pub fn baseline() -> Self {
@@ -72,6 +83,7 @@ impl Caps {
             // Mesa's software adapter stops every invocation after 65,535 loop iterations; kernels
             // split longer loops everywhere, so that they behave the same on every adapter.
             max_iterations: 65_535,
+            excluded: Vec::new(),
         }
     }
 

@@ -215,6 +215,7 @@ fn caps_of(adapter: &wgpu::Adapter) -> Caps {
         // Software adapters stop an invocation after 65,535 iterations without a word; hardware
         // has no such count. Kernels are split the same everywhere, whatever this says.
         max_iterations: if kind == DeviceKind::Cpu { 65_535 } else { u32::MAX / 2 },
+        excluded: Vec::new(),
     }
 }
 

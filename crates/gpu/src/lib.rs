@@ -5,7 +5,9 @@ mod adapter;
 mod buffer;
 mod device;
 mod guard;
+mod host;
 mod pipeline;
+mod quarantine;
 mod session;
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -14,4 +16,5 @@ pub use adapter::{ADAPTER_VARIABLE, Choice, adapters_async};
 pub use buffer::Buffer;
 pub use device::{Command, Device};
 pub use pipeline::{BindGroup, Pipeline};
+pub use quarantine::{CACHE_VARIABLE, Verdict};
 pub use session::{Program, Session};

@@ -11,6 +11,8 @@ use crate::adapter::Choice;
 use crate::buffer::Buffer;
 use crate::device::{Command, Device};
 use crate::guard::lock;
+use crate::host::{HostStep, write_padded};
+use crate::quarantine::Verdict;
 
 /// Where programs run, and the state that they share: parameters and optimizer state, by name.
 ///
@@ -21,9 +23,15 @@ pub struct Session(Arc<Inner>);
 struct Inner {
     caps: Caps,
     engine: Engine,
+    /// The certificate of the adapter, if it was verified.
+    certificate: Option<String>,
+    change: Option<Arc<Change>>,
     /// The state that programs have asked for.
     states: Mutex<HashMap<String, Meta>>,
 }
+
+/// What [`Session::with_fault`] does to a plan.
+type Change = dyn Fn(&mut Plan) + Send + Sync;
 
 enum Engine {
     Interpreter(Arc<Mutex<Interpreter>>),
@@ -52,8 +60,31 @@ struct DeviceProgram {
     plan: Plan,
     inputs: HashMap<String, Buffer>,
     outputs: Vec<Buffer>,
-    commands: Vec<Command>,
+    parts: Vec<Part>,
     was_run: bool,
+}
+
+/// What runs in one go.
+enum Part {
+    Device(Vec<Command>),
+    Host(HostStep),
+}
+
+impl Inner {
+    fn new(caps: Caps, engine: Engine) -> Self {
+        Inner { caps, engine, certificate: None, change: None, states: Mutex::default() }
+    }
+
+    fn on(device: Device) -> Self {
+        let caps = device.caps().clone();
+        Inner::new(caps, Engine::Device { device, states: Mutex::default() })
+    }
+}
+
+impl From<Inner> for Session {
+    fn from(inner: Inner) -> Self {
+        Session(Arc::new(inner))
+    }
 }
 
 impl Session {
@@ -64,7 +95,7 @@ impl Session {
     pub async fn open(choice: &Choice) -> Result<Self> {
         match choice {
             Choice::Interpreter => Ok(Session::interpreter()),
-            _ => Ok(Session::on(Device::open(choice).await?)),
+            _ => Session::as_verified(Device::open(choice).await?),
         }
     }
 
@@ -74,25 +105,64 @@ impl Session {
     /// A driver failed.
     pub async fn open_or_interpreter(choice: &Choice) -> Result<Self> {
         match choice {
-            Choice::Best => Ok(Device::open_if_any().await?.map_or_else(Session::interpreter, Session::on)),
+            Choice::Best => match Device::open_if_any().await? {
+                Some(device) => Session::as_verified(device),
+                None => Ok(Session::interpreter()),
+            },
             _ => Session::open(choice).await,
         }
     }
 
-    /// A session on an open device.
+    /// A session on an open device, with all of its kernels.
     pub fn on(device: Device) -> Self {
-        let caps = device.caps().clone();
-        Session::with(caps, Engine::Device { device, states: Mutex::default() })
+        Inner::on(device).into()
+    }
+
+    /// A session without the kernels that verification found to be wrong on this adapter.
+    fn as_verified(device: Device) -> Result<Self> {
+        let verdict = Verdict::load(device.caps())?;
+        let mut inner = Inner::on(device);
+        if let Some(verdict) = verdict {
+            (inner.caps.excluded, inner.certificate) = (verdict.excluded, Some(verdict.certificate));
+        }
+        if !inner.caps.excluded.is_empty() {
+            let excluded = inner.caps.excluded.join(", ");
+            log::warn!("{} does without what gave wrong results there: {excluded}", inner.caps);
+        }
+        Ok(inner.into())
+    }
+
+    /// Another session on the same device, with state of its own, whose plans do without these
+    /// kernels and functions; see [`Caps::excluded`]. On the interpreter there is nothing to exclude.
+    pub fn excluding(&self, excluded: &[String]) -> Self {
+        let Engine::Device { device, .. } = &self.0.engine else { return Session::interpreter() };
+        let mut inner = Inner::on(device.clone());
+        inner.caps.excluded = excluded.to_vec();
+        inner.change = self.0.change.clone();
+        inner.into()
+    }
+
+    /// Another session on the same device, as if that had a fault: every plan is changed before it is
+    /// loaded. For tests that break a kernel on purpose and see whether that is noticed. The
+    /// interpreter has no plans to change.
+    pub fn with_fault(&self, change: impl Fn(&mut Plan) + Send + Sync + 'static) -> Self {
+        let Engine::Device { device, .. } = &self.0.engine else { return Session::interpreter() };
+        let mut inner = Inner::on(device.clone());
+        inner.caps.excluded = self.0.caps.excluded.clone();
+        inner.change = Some(Arc::new(change));
+        inner.into()
+    }
+
+    /// The hash of the certificate that verification of this adapter ended with, if there is one.
+    pub fn certificate(&self) -> Option<&str> {
+        self.0.certificate.as_deref()
     }
 
     /// A session on the interpreter: slow, and available everywhere.
     pub fn interpreter() -> Self {
         let caps = Caps { name: "built-in CPU interpreter".into(), ..Caps::baseline() };
-        Session::with(caps, Engine::Interpreter(Arc::new(Mutex::new(Interpreter::new(Precision::F32)))))
-    }
-
-    fn with(caps: Caps, engine: Engine) -> Self {
-        Session(Arc::new(Inner { caps, engine, states: Mutex::default() }))
+        let interpreter = Interpreter::new(Precision::F32);
+        Inner::new(caps, Engine::Interpreter(Arc::new(Mutex::new(interpreter)))).into()
     }
 
     /// What the session runs on.
@@ -120,21 +190,6 @@ impl Session {
     /// # Errors
     /// As [`Session::compile`].
     pub fn compile_with(&self, graph: &Graph, outputs: &[Tensor<'_>], options: Options) -> Result<Program> {
-        self.compile_changed(graph, outputs, options, &|_| {})
-    }
-
-    /// As [`Session::compile_with`]; `change` may change the plan before it is loaded on the device.
-    /// With it a test breaks a kernel on purpose and sees whether that is noticed.
-    ///
-    /// # Errors
-    /// As [`Session::compile`].
-    pub fn compile_changed(
-        &self,
-        graph: &Graph,
-        outputs: &[Tensor<'_>],
-        options: Options,
-        change: &dyn Fn(&mut Plan),
-    ) -> Result<Program> {
         graph.check()?;
         let mut inputs = HashMap::new();
         let mut states = Vec::new();
@@ -161,8 +216,10 @@ impl Session {
                 results: None,
             },
             Engine::Device { device, states } => {
-                let mut plan = compile_with(graph, outputs, device.caps(), options)?;
-                change(&mut plan);
+                let mut plan = compile_with(graph, outputs, &self.0.caps, options)?;
+                if let Some(change) = &self.0.change {
+                    change(&mut plan);
+                }
                 Compiled::Device(DeviceProgram::new(device, states, plan).context(|| "preparing a program")?)
             }
         };
@@ -269,7 +326,15 @@ impl Program {
                 *results = Some(values.iter().map(|value| value.to_array()).collect());
             }
             Compiled::Device(program) => {
-                program.device.submit(&program.commands)?;
+                for part in &program.parts {
+                    match part {
+                        Part::Device(commands) => program.device.submit(commands)?,
+                        Part::Host(step) => {
+                            step.run(&program.device)
+                                .context(|| format!("{} on the host", step.op.name()))?;
+                        }
+                    }
+                }
                 program.was_run = true;
             }
         }
@@ -308,7 +373,10 @@ impl Program {
     /// The device failed.
     pub fn warm_up(&self) -> Result<()> {
         match &self.compiled {
-            Compiled::Device(program) => program.device.warm_up(&program.commands),
+            Compiled::Device(program) => program.parts.iter().try_for_each(|part| match part {
+                Part::Device(commands) => program.device.warm_up(commands),
+                Part::Host(_) => Ok(()),
+            }),
             Compiled::Interpreter { .. } => Ok(()),
         }
     }
@@ -334,14 +402,15 @@ impl DeviceProgram {
                 Role::Working => device.buffer(&format!("slot {number}"), slot.bytes)?,
             });
         }
-        let commands = commands(device, &plan, &buffers)?;
+        let parts = parts(device, &plan, &buffers)?;
         let outputs = plan.outputs.iter().map(|(_, slot)| buffers[*slot].clone()).collect();
-        Ok(DeviceProgram { device: device.clone(), plan, inputs, outputs, commands, was_run: false })
+        Ok(DeviceProgram { device: device.clone(), plan, inputs, outputs, parts, was_run: false })
     }
 }
 
-/// The plan's actions as commands. The parameters of all dispatches stand in one uniform buffer.
-fn commands(device: &Device, plan: &Plan, buffers: &[Buffer]) -> Result<Vec<Command>> {
+/// The plan's actions as commands: one part, unless the host has to do something in between. The
+/// parameters of all dispatches stand in one uniform buffer.
+fn parts(device: &Device, plan: &Plan, buffers: &[Buffer]) -> Result<Vec<Part>> {
     let actions = || plan.steps.iter().flat_map(|step| &step.actions);
     let stride = plan.parameter_stride as usize;
     let mut bytes = Vec::new();
@@ -355,20 +424,33 @@ fn commands(device: &Device, plan: &Plan, buffers: &[Buffer]) -> Result<Vec<Comm
     }
     let uniform = device.uniform("parameters", &bytes)?;
     let mut offsets = offsets.into_iter();
-    actions()
-        .map(|action| match action {
+    let mut parts = Vec::new();
+    let mut commands = Vec::new();
+    for action in actions() {
+        match action {
             Action::Dispatch { kernel, wgsl, writes, overrides, params, slots, workgroups } => {
                 let pipeline = device.pipeline(kernel, wgsl, writes, overrides)?;
                 let storage: Vec<&Buffer> = slots.iter().map(|&slot: &SlotId| &buffers[slot]).collect();
                 let block = (&uniform, offsets.next().unwrap_or(0), params.len() as u64);
                 let bindings = device.bind(&pipeline, block, &storage)?;
-                Ok(Command::Dispatch { pipeline, bindings, workgroups: *workgroups })
+                commands.push(Command::Dispatch { pipeline, bindings, workgroups: *workgroups });
             }
             Action::Copy { from, to, bytes } => {
-                Ok(Command::Copy { from: buffers[*from].clone(), to: buffers[*to].clone(), bytes: *bytes })
+                let (from, to) = (buffers[*from].clone(), buffers[*to].clone());
+                commands.push(Command::Copy { from, to, bytes: *bytes });
             }
-        })
-        .collect()
+            Action::Host { op, inputs, outputs } => {
+                parts.push(Part::Device(std::mem::take(&mut commands)));
+                parts.push(Part::Host(HostStep {
+                    op: Arc::clone(op),
+                    inputs: inputs.iter().map(|&(slot, layout)| (buffers[slot].clone(), layout)).collect(),
+                    outputs: outputs.iter().map(|&(slot, meta)| (buffers[slot].clone(), meta)).collect(),
+                }));
+            }
+        }
+    }
+    parts.push(Part::Device(commands));
+    Ok(parts)
 }
 
 fn state_buffer(
@@ -392,17 +474,6 @@ fn check_meta(what: &str, name: &str, meta: Meta, array: &Array) -> Result<()> {
         return Ok(());
     }
     Err(Error::shape(format!("{what} {name:?} takes {meta}, {given} was written")))
-}
-
-/// Writes an array; the last bytes of 16-bit elements are filled up to the four that a write moves.
-fn write_padded(device: &Device, buffer: &Buffer, array: &Array) -> Result<()> {
-    let bytes = array.bytes();
-    if bytes.len().is_multiple_of(4) {
-        return device.write(buffer, 0, bytes);
-    }
-    let mut padded = bytes.to_vec();
-    padded.resize(bytes.len().next_multiple_of(4), 0);
-    device.write(buffer, 0, &padded)
 }
 
 async fn read_array(device: &Device, buffer: &Buffer, meta: Meta) -> Result<Array> {

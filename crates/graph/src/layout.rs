@@ -114,6 +114,20 @@ impl Layout {
         axes
     }
 
+    /// The position of every element in the buffer, row-major.
+    pub fn positions(&self) -> Vec<usize> {
+        let mut positions = vec![self.offset as isize; self.shape().elements()];
+        let mut repeat = 1;
+        for axis in (0..self.shape().rank()).rev() {
+            let size = self.shape()[axis];
+            for (place, position) in positions.iter_mut().enumerate() {
+                *position += (place / repeat % size) as isize * self.strides[axis];
+            }
+            repeat *= size;
+        }
+        positions.into_iter().map(|position| position as usize).collect()
+    }
+
     /// The same elements under another shape, when no copy is needed for it.
     pub fn reshaped(&self, shape: Shape) -> Option<Layout> {
         let meta = self.meta.with_shape(shape);
@@ -170,6 +184,14 @@ mod tests {
         assert!(transposed.reshaped(Shape::new(&[6]).unwrap()).is_none());
         let split = transposed.reshaped(Shape::new(&[3, 1, 2]).unwrap()).unwrap();
         assert_eq!((split.strides[0], split.strides[2]), (1, 3));
+    }
+
+    #[test]
+    fn positions_follow_the_strides() {
+        assert_eq!(layout(&[3, 2], &[1, 3]).positions(), [0, 3, 1, 4, 2, 5]);
+        assert_eq!(layout(&[2, 0], &[1, 1]).positions(), []);
+        let reversed = Layout { offset: 2, ..layout(&[2, 3], &[0, -1]) };
+        assert_eq!(reversed.positions(), [2, 1, 0, 2, 1, 0]);
     }
 
     #[test]

@@ -79,6 +79,19 @@ pub enum Lowering {
     Kernels(Kernels),
 }
 
+impl Lowering {
+    /// The first name among its kernels and functions for which `is` holds.
+    pub fn uses(&self, is: impl Fn(&str) -> bool) -> Option<&str> {
+        match self {
+            Lowering::View(_) => None,
+            Lowering::Pointwise(call) => Some(call.function.as_str()).filter(|name| is(name)),
+            Lowering::Kernels(kernels) => {
+                kernels.dispatches.iter().map(|dispatch| dispatch.kernel.name).find(|name| is(name))
+            }
+        }
+    }
+}
+
 /// A call of a pointwise function by name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {

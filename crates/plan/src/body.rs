@@ -52,6 +52,15 @@ impl Body {
         self.result
     }
 
+    /// The functions that are called.
+    pub(crate) fn functions(&self) -> Vec<String> {
+        let name = |instruction: &Instruction| match instruction {
+            Instruction::Call(call, _) => Some(call.function.clone()),
+            _ => None,
+        };
+        self.instructions.iter().filter_map(name).collect()
+    }
+
     /// Adds the instruction of a load, or finds the same one; it becomes the result.
     pub(crate) fn push_load(&mut self, load: Load) -> usize {
         let number = self.loads.iter().position(|known| *known == load).unwrap_or_else(|| {

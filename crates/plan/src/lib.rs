@@ -62,7 +62,8 @@ pub fn compile_with(graph: &Graph, outputs: &[Tensor<'_>], caps: &Caps, options:
     let caps = &if options.portable { caps.portable() } else { caps.clone() };
     let constants = fold::fold(graph, outputs);
     let lowered = lower::lower(graph, outputs, &constants, caps)?;
-    let fused = if options.fuse { fuse::fuse(lowered, caps) } else { lowered };
+    let may_fuse = options.fuse && !caps.excludes(Caps::FUSION);
+    let fused = if may_fuse { fuse::fuse(lowered, caps) } else { lowered };
     let placed = place::place(fused);
     let slots = slots::assign(&placed);
     plan::assemble(placed, slots, caps)

@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use anygrad_graph::core::{Array, Caps, DType, Error, Result};
-use anygrad_graph::{Call, Graph, Kernels, Layout, Lowering, Meta, Node, Origin, Tensor, ValueId};
+use anygrad_graph::{Call, Graph, Kernels, Layout, Lowering, Meta, Node, Op, Origin, Tensor, ValueId};
 
 use crate::body::{Body, Instruction, Load};
 
@@ -43,6 +43,8 @@ pub(crate) enum Work {
     Kernels(KernelWork),
     /// Input 0 is copied to output 0 as it is.
     Copy,
+    /// The host runs the operator's reference on inputs seen through these layouts.
+    Host(Arc<dyn Op>, Vec<Layout>),
 }
 
 #[derive(Clone, Debug)]
@@ -71,7 +73,7 @@ impl Step {
         match &self.work {
             Work::Pointwise(body) => Some(body),
             Work::Kernels(work) => work.epilogue.as_ref(),
-            Work::Copy => None,
+            Work::Copy | Work::Host(..) => None,
         }
     }
 
@@ -207,9 +209,22 @@ fn lower_node(
         x.push(value);
     }
     let layouts: Vec<Layout> = x.iter().map(|value| value.layout).collect();
-    let made = match node.op.lower(&layouts, &metas, caps)? {
-        Lowering::View(layout) => vec![Value { storage: x[0].storage, layout }],
-        Lowering::Pointwise(call) => {
+    let whole = |(storage, meta): (StorageId, &Meta)| Value { storage, layout: Layout::contiguous(*meta) };
+    let made = match permitted(&*node.op, &layouts, &metas, caps)? {
+        None => {
+            let outputs: Vec<StorageId> =
+                metas.iter().map(|meta| program.add_storage(*meta, Source::Step)).collect();
+            program.steps.push(Step {
+                name: node.op.name().into(),
+                line,
+                work: Work::Host(Arc::clone(&node.op), layouts),
+                inputs: x.iter().map(|value| value.storage).collect(),
+                outputs: outputs.clone(),
+            });
+            outputs.into_iter().zip(&metas).map(whole).collect()
+        }
+        Some(Lowering::View(layout)) => vec![Value { storage: x[0].storage, layout }],
+        Some(Lowering::Pointwise(call)) => {
             let body = body_of(call, &x, program);
             let output = program.add_storage(metas[0], Source::Step);
             program.steps.push(Step {
@@ -221,7 +236,7 @@ fn lower_node(
             });
             vec![Value { storage: output, layout: Layout::contiguous(metas[0]) }]
         }
-        Lowering::Kernels(kernels) => {
+        Some(Lowering::Kernels(kernels)) => {
             let outputs: Vec<StorageId> =
                 metas.iter().map(|meta| program.add_storage(*meta, Source::Step)).collect();
             let scratch =
@@ -238,8 +253,6 @@ fn lower_node(
                 inputs: x.iter().map(|value| value.storage).collect(),
                 outputs: outputs.clone(),
             });
-            let whole =
-                |(storage, meta): (StorageId, &Meta)| Value { storage, layout: Layout::contiguous(*meta) };
             outputs.into_iter().zip(&metas).map(whole).collect()
         }
     };
@@ -247,6 +260,17 @@ fn lower_node(
         values[id.index()] = Some(value);
     }
     Ok(())
+}
+
+/// How an operator runs without what is excluded: as the adapter does it best, as every adapter does
+/// it, or, when neither is permitted, None: on the host.
+fn permitted(op: &dyn Op, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Option<Lowering>> {
+    let allowed = |lowering: &Lowering| lowering.uses(|name| caps.excludes(name)).is_none();
+    let best = op.lower(x, y, caps)?;
+    if caps.excluded.is_empty() || allowed(&best) {
+        return Ok(Some(best));
+    }
+    Ok(Some(op.lower(x, y, &caps.portable())?).filter(allowed))
 }
 
 /// The body of one call.

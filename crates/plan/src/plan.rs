@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anygrad_graph::core::{Array, Caps, Error, Result};
 use anygrad_graph::shaders::{self, Kernel, PointwiseParams};
-use anygrad_graph::{Dispatch, Meta, Operand, workgroups};
+use anygrad_graph::{Dispatch, Layout, Meta, Op, Operand, workgroups};
 
 use crate::body::Body;
 use crate::lower::{KernelWork, Source, Step as Lowered, StorageId, Work};
@@ -68,6 +68,16 @@ pub enum Action {
         /// How many, a multiple of 4.
         bytes: u64,
     },
+    /// An operator that the host computes by its reference, because the adapter's kernels for it
+    /// are excluded.
+    Host {
+        /// The operator.
+        op: Arc<dyn Op>,
+        /// Where each input stands.
+        inputs: Vec<(SlotId, Layout)>,
+        /// Where each output goes, row-major.
+        outputs: Vec<(SlotId, Meta)>,
+    },
 }
 
 /// An operator, or several that were joined.
@@ -79,6 +89,8 @@ pub struct Step {
     pub line: Option<&'static Location<'static>>,
     /// What was joined to the kernel, as an expression.
     pub epilogue: Option<String>,
+    /// The pointwise functions that are called.
+    pub functions: Vec<String>,
     /// Read slots.
     pub reads: Vec<SlotId>,
     /// Written slots.
@@ -135,12 +147,21 @@ impl Plan {
         let mut kernels: Vec<_> = actions
             .filter_map(|action| match action {
                 Action::Dispatch { kernel, .. } => Some(*kernel),
-                Action::Copy { .. } => None,
+                Action::Copy { .. } | Action::Host { .. } => None,
             })
             .collect();
         kernels.sort_unstable();
         kernels.dedup();
         kernels
+    }
+
+    /// The pointwise functions that are called, each named once.
+    pub fn functions(&self) -> Vec<&str> {
+        let mut functions: Vec<_> =
+            self.steps.iter().flat_map(|step| &step.functions).map(String::as_str).collect();
+        functions.sort_unstable();
+        functions.dedup();
+        functions
     }
 
     /// Device memory that a session allocates for this plan. State that several plans of a session
@@ -256,12 +277,20 @@ impl Assembly<'_> {
                 let (from, to) = (self.slot(step.inputs[0])?, self.slot(step.outputs[0])?);
                 vec![Action::Copy { from, to, bytes: bytes.next_multiple_of(4) }]
             }
+            Work::Host(op, layouts) => {
+                let inputs = self.slots(&step.inputs)?.into_iter().zip(layouts.iter().copied()).collect();
+                let metas = step.outputs.iter().map(|&y| self.placed.program.storages[y].meta);
+                let metas: Vec<Meta> = metas.collect();
+                let outputs = self.slots(&step.outputs)?.into_iter().zip(metas).collect();
+                vec![Action::Host { op: Arc::clone(op), inputs, outputs }]
+            }
         };
         let reads: Vec<StorageId> = step.reads().collect();
         Ok(Step {
             name: step.name.clone(),
             line: step.line,
             epilogue: step.body().map(Body::to_string),
+            functions: step.body().map_or(Vec::new(), Body::functions),
             reads: self.slots(&reads)?,
             writes: self.slots(&step.outputs)?,
             actions,
@@ -404,6 +433,7 @@ impl fmt::Display for Plan {
                         write!(f, "\n        {kernel} ({x}, {y}, {z})")?;
                     }
                     Action::Copy { bytes, .. } => write!(f, "\n        copy {bytes} bytes")?,
+                    Action::Host { op, .. } => write!(f, "\n        {} on the host", op.name())?,
                 }
             }
             writeln!(f)?;
