@@ -32,6 +32,14 @@ pub(crate) async fn open(options: &Options) -> Result<Session> {
         )?;
     } else {
         say(options, format_args!("Adapter: {}", session.caps()))?;
+        let excluded = &session.caps().excluded;
+        if !excluded.is_empty() {
+            let excluded = excluded.join(", ");
+            say(
+                options,
+                format_args!("It does without {excluded}: `anygrad verify` found that wrong there."),
+            )?;
+        }
     }
     Ok(session)
 }

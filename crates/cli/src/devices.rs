@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anygrad::core::{Caps, Result};
-use anygrad::gpu;
+use anygrad::gpu::{self, Verdict};
 use clap::Args;
 use serde_json::json;
 
@@ -19,10 +19,23 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let adapters = gpu::adapters()?;
     for (index, caps) in adapters.iter().enumerate() {
+        let verdict = Verdict::load(caps)?;
         if arguments.json {
-            output::line(as_json(index, caps))?;
-        } else {
-            output::line(describe(index, caps))?;
+            output::line(as_json(index, caps, verdict.as_ref()))?;
+            continue;
+        }
+        output::line(describe(index, caps))?;
+        match verdict {
+            None => output::line("   not verified: `anygrad verify` certifies it")?,
+            Some(verdict) => {
+                let Verdict { version, certificate, excluded, .. } = verdict;
+                let short: String = certificate.chars().take(12).collect();
+                let without = match excluded.is_empty() {
+                    true => String::new(),
+                    false => format!("; without {}", excluded.join(", ")),
+                };
+                output::line(format_args!("   verified by {version}: {short}{without}"))?;
+            }
         }
     }
     if !arguments.json {
@@ -66,7 +79,7 @@ fn describe(index: usize, caps: &Caps) -> String {
     )
 }
 
-fn as_json(index: usize, caps: &Caps) -> String {
+fn as_json(index: usize, caps: &Caps, verdict: Option<&Verdict>) -> String {
     json!({
         "index": index,
         "name": caps.name,
@@ -81,6 +94,7 @@ fn as_json(index: usize, caps: &Caps) -> String {
         "subgroup": caps.subgroup,
         "f16": caps.f16,
         "timestamps": caps.timestamps,
+        "verdict": verdict,
     })
     .to_string()
 }

@@ -1,11 +1,20 @@
 //! The command as a person calls it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::path::Path;
 use std::process::{Command, Output};
 
+use anygrad::gpu::Verdict;
+
 fn anygrad(arguments: &[&str]) -> Output {
+    // What is kept between programs is not the user's.
+    let cache = tempfile::tempdir().unwrap();
+    anygrad_with(arguments, cache.path())
+}
+
+fn anygrad_with(arguments: &[&str], cache: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_anygrad"));
-    command.args(arguments).current_dir(std::env::temp_dir());
+    command.args(arguments).current_dir(std::env::temp_dir()).env("ANYGRAD_CACHE", cache);
     if std::env::var_os("ANYGRAD_ADAPTER").is_none() {
         command.env("ANYGRAD_ADAPTER", "software");
     }
@@ -34,11 +43,81 @@ fn devices_lists_an_adapter() {
 fn verify_passes_and_writes_its_report() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("report.json");
-    let output = anygrad(&["verify", "--ops", "sum,relu", "--json", path.to_str().unwrap()]);
+    let page = folder.path().join("report.html");
+    let (json, html) = (path.to_str().unwrap(), page.to_str().unwrap());
+    let output = anygrad(&["verify", "--ops", "sum,relu", "--quick", "--json", json, "--html", html]);
     assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
     assert!(stdout(&output).trim_end().ends_with("all hold"), "{}", stdout(&output));
     let report: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     assert!(report["ops"].as_array().unwrap().len() >= 2);
+    let page = std::fs::read_to_string(&page).unwrap();
+    assert!(
+        page.starts_with("<!doctype html>") && page.contains("All of") && !page.contains("http"),
+        "{page}"
+    );
+}
+
+/// A folder in the format refcase/1 with one case, whose wanted result is `want`.
+fn cases(op: &str, want: f32) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let header = r#"{"in.x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"out.y":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#;
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.bytes());
+    bytes.extend([2f32, want].iter().flat_map(|x| x.to_le_bytes()));
+    std::fs::write(folder.path().join("one.safetensors"), bytes).unwrap();
+    let index = format!(r#"{{"format":"refcase/1","cases":[{{"id":"one","op":"{op}","kind":"op"}}]}}"#);
+    std::fs::write(folder.path().join("index.json"), index).unwrap();
+    let manifest = format!(
+        r#"{{"op":"{op}","inputs":[{{"name":"x","tensor":"in.x","dtype":"f32","shape":[1]}}],
+            "outputs":[{{"name":"y","tensor":"out.y","shape":[1],"rtol":1e-6,"atol":0}}]}}"#
+    );
+    std::fs::write(folder.path().join("one.json"), manifest).unwrap();
+    folder
+}
+
+#[test]
+fn cases_of_a_folder_pass_fail_or_are_not_known() {
+    let outcomes = [
+        ("square", 4.0, true, "pass"),
+        ("square", 4.1, false, "1 of"),
+        ("frobnicate", 4.0, false, "frobnicate"),
+    ];
+    for (op, want, passes, text) in outcomes {
+        let folder = cases(op, want);
+        let json = folder.path().join("report.json");
+        let (path, file) = (folder.path().to_str().unwrap(), json.to_str().unwrap());
+        let output = anygrad(&["verify", "--cases", path, "--json", file]);
+        assert_eq!(output.status.code(), Some(i32::from(!passes)), "{}{}", stdout(&output), stderr(&output));
+        assert!(stdout(&output).contains(text), "{}", stdout(&output));
+        let report: serde_json::Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+        assert_eq!(report["cases"][0]["status"], if passes { "pass" } else { "fail" });
+    }
+}
+
+#[test]
+fn what_was_found_wrong_is_done_without() {
+    let cache = tempfile::tempdir().unwrap();
+    assert!(anygrad_with(&["verify", "--ops", "relu", "--quick"], cache.path()).status.success());
+    assert!(!cache.path().join("adapters").exists(), "a run of some operators that hold keeps nothing");
+
+    for caps in anygrad::gpu::adapters().unwrap() {
+        let excluded = vec!["reduce_rows_alone".to_owned(), "reduce".to_owned(), "add".to_owned()];
+        Verdict::new(&caps, "0.1.0", "0123456789abcdef", excluded).save_to(cache.path(), &caps).unwrap();
+    }
+    let output = anygrad_with(&["devices"], cache.path());
+    let text = stdout(&output);
+    assert!(
+        text.contains("verified by 0.1.0: 0123456789ab") && text.contains("without reduce_rows_alone"),
+        "{text}"
+    );
+    let train = |cache: &Path| {
+        let arguments = ["train", "linear-regression", "--epochs", "2", "--no-plot"];
+        let output = anygrad_with(&arguments, cache);
+        assert!(output.status.success(), "{}", stderr(&output));
+        stdout(&output)
+    };
+    assert!(train(cache.path()).contains("does without reduce_rows_alone"));
+    assert!(!train(tempfile::tempdir().unwrap().path()).contains("without"));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! `anygrad` in the user's cache folder. Verification writes it, sessions read it when they open.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anygrad_core::{Caps, Context, Error, Result};
 use serde::{Deserialize, Serialize};
@@ -48,7 +48,15 @@ impl Verdict {
     /// # Errors
     /// The file cannot be read.
     pub fn load(caps: &Caps) -> Result<Option<Self>> {
-        let Some(path) = path(caps) else { return Ok(None) };
+        folder().map_or(Ok(None), |folder| Verdict::load_from(&folder, caps))
+    }
+
+    /// As [`Verdict::load`], from a folder other than the user's.
+    ///
+    /// # Errors
+    /// As [`Verdict::load`].
+    pub fn load_from(folder: &Path, caps: &Caps) -> Result<Option<Self>> {
+        let path = file(folder, caps);
         let refuse = |error: &dyn std::fmt::Display| {
             Error::input(format!("{}: {error}; `anygrad verify` writes it anew", path.display()))
         };
@@ -58,7 +66,7 @@ impl Verdict {
             Err(error) => return Err(refuse(&error)),
         };
         let verdict: Verdict = serde_json::from_slice(&bytes).map_err(|error| refuse(&error))?;
-        // Two adapters whose hashes are equal.
+        // Another adapter's, if two of them have one hash.
         Ok(Some(verdict).filter(|verdict| verdict.is_about(caps)))
     }
 
@@ -68,17 +76,24 @@ impl Verdict {
     /// # Errors
     /// The file cannot be written.
     pub fn save(&self, caps: &Caps) -> Result<Option<PathBuf>> {
-        let Some(path) = path(caps) else { return Ok(None) };
+        folder().map(|folder| self.save_to(&folder, caps)).transpose()
+    }
+
+    /// As [`Verdict::save`], in a folder other than the user's.
+    ///
+    /// # Errors
+    /// As [`Verdict::save`].
+    pub fn save_to(&self, folder: &Path, caps: &Caps) -> Result<PathBuf> {
+        let path = file(folder, caps);
         let write = || {
-            let folder = path.parent().unwrap_or(&path);
-            fs::create_dir_all(folder)?;
+            fs::create_dir_all(path.parent().unwrap_or(folder))?;
             // Whole or not at all: another program may read it now.
             let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
             fs::write(&temporary, serde_json::to_vec_pretty(self)?)?;
             fs::rename(&temporary, &path)
         };
         write().map_err(Error::input).context(|| format!("writing {}", path.display()))?;
-        Ok(Some(path))
+        Ok(path)
     }
 
     fn is_about(&self, caps: &Caps) -> bool {
@@ -87,11 +102,12 @@ impl Verdict {
 }
 
 /// The file of an adapter.
-fn path(caps: &Caps) -> Option<PathBuf> {
+fn file(folder: &Path, caps: &Caps) -> PathBuf {
     let identity = format!("{}\n{}\n{}", caps.name, caps.driver, caps.backend);
-    Some(folder()?.join("adapters").join(format!("{:016x}.json", fnv(identity.as_bytes()))))
+    folder.join("adapters").join(format!("{:016x}.json", fnv(identity.as_bytes())))
 }
 
+/// The user's folder.
 fn folder() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = || {
@@ -112,4 +128,25 @@ fn fnv(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0xCBF2_9CE4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_is_read_as_it_was_kept_for_this_adapter_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let caps = Caps::baseline();
+        assert_eq!(Verdict::load_from(folder.path(), &caps).unwrap(), None);
+        let verdict = Verdict::new(&caps, "1.2.3", "abc", vec!["softmax_alone".into()]);
+        let path = verdict.save_to(folder.path(), &caps).unwrap();
+        assert_eq!(Verdict::load_from(folder.path(), &caps).unwrap(), Some(verdict));
+        let newer = Caps { driver: "newer".into(), ..caps.clone() };
+        assert_eq!(Verdict::load_from(folder.path(), &newer).unwrap(), None);
+
+        fs::write(&path, "{\"adapter\":").unwrap();
+        let error = Verdict::load_from(folder.path(), &caps).unwrap_err().to_string();
+        assert!(error.contains("adapters") && error.contains("anygrad verify"), "{error}");
+    }
 }

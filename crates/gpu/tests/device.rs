@@ -156,7 +156,7 @@ fn ranges_that_are_unaligned_or_outside_are_refused() {
         assert!(block_on(device.read(&buffer, offset, bytes as u64)).unwrap_err().is_input());
     }
     assert!(block_on(device.read(&buffer, 4, u64::MAX - 3)).unwrap_err().is_input());
-    assert_eq!(block_on(device.read(&buffer, 8, 0)).unwrap(), []);
+    assert_eq!(block_on(device.read(&buffer, 8, 0)).unwrap(), [0u8; 0]);
 }
 
 #[test]
