@@ -1,8 +1,8 @@
 // With dh = carry + what arrives: the gates by the product rule; carry = dh z.
-@group(0) @binding(3) var<storage, read> gates: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> states: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dgates: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read_write> carry: array<f32>;
+@group(0) @binding(4) var<storage, read> gates: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> states: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dgates: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> carry: array<f32>;
 
 fn gate_gradient(i: u32) -> vec4<f32> {
     return dgates[i];
@@ -20,4 +20,8 @@ fn retreat(row: u32, unit: u32, sum: f32, last: bool) {
     let dn = dh * (1.0 - z) * (1.0 - n * n);
     dgates[at] = vec4(dh * (states[before] - n) * z * (1.0 - z), dn * q * r * (1.0 - r), dn, dn * r);
     carry[kept] = dh * z;
+}
+fn rest(row: u32, unit: u32) {
+    dgates[(row * params.time + params.step) * params.units + unit] = vec4(0.0);
+    carry[row * params.units + unit] = 0.0;
 }

@@ -10,9 +10,9 @@ fn multiply(tile_row: u32, tile_group: u32, lane: u32) -> array<vec4<f32>, ROWS>
     let width = params.units / 4u;
     var source: array<u32, ROWS / 8u>;
     unroll for (var q = 0u; q < ROWS / 8u; q++) {
-        source[q] = (min(tile_row + q * 8u + lane, params.batch - 1u) * (params.time + 1u) + params.step) * width;
+        source[q] = (min(tile_row + q * 8u + lane, params.batch - 1u) * params.times + params.step) * width;
     }
-    var column = min(tile_group + lane, groups - 1u);
+    var column = min(tile_group + lane, params.end - 1u);
     for (var k = 0u; k < width; k++) {
         var h: array<vec4<f32>, ROWS / 8u>;
         unroll for (var q = 0u; q < ROWS / 8u; q++) {
@@ -34,6 +34,9 @@ fn multiply(tile_row: u32, tile_group: u32, lane: u32) -> array<vec4<f32>, ROWS>
 }
 fn get_state(i: u32) -> f32 {
     return states[i / 4u][i % 4u];
+}
+fn get_states(i: u32) -> vec4<f32> {
+    return states[i / 4u];
 }
 fn put_state(i: u32, value: f32) {
     states[i / 4u][i % 4u] = value;

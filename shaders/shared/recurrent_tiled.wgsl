@@ -12,14 +12,14 @@ fn multiply(tile_row: u32, tile_group: u32, local: u32) -> array<vec4<f32>, ROWS
     for (var k = 0u; k < params.units; k += DEPTH) {
         unroll for (var part = 0u; part < TILE_ROWS * DEPTH / SIZE; part++) {
             let at = local + part * SIZE;
-            let source = min(tile_row + at / DEPTH, params.batch - 1u) * (params.time + 1u) + params.step;
+            let source = min(tile_row + at / DEPTH, params.batch - 1u) * params.times + params.step;
             let unit = k + at % DEPTH;
             state_tile[at] = select(0.0, states[source * params.units + unit], unit < params.units);
         }
         unroll for (var part = 0u; part < DEPTH * TILE_GROUPS / SIZE; part++) {
             let at = local + part * SIZE;
             let unit = k + at / TILE_GROUPS;
-            let source = unit * params.groups + min(tile_group + at % TILE_GROUPS, params.groups - 1u);
+            let source = unit * params.groups + min(tile_group + at % TILE_GROUPS, params.end - 1u);
             kernel_tile[at] = select(vec4(0.0), recurrent_kernel[source], unit < params.units);
         }
         workgroupBarrier();
@@ -32,6 +32,9 @@ fn multiply(tile_row: u32, tile_group: u32, local: u32) -> array<vec4<f32>, ROWS
 }
 fn get_state(i: u32) -> f32 {
     return states[i];
+}
+fn get_states(i: u32) -> vec4<f32> {
+    return vec4(states[i], states[i + 1u], states[i + 2u], states[i + 3u]);
 }
 fn put_state(i: u32, value: f32) {
     states[i] = value;

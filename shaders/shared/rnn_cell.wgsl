@@ -10,3 +10,7 @@ fn advance(row: u32, group: u32, sum: vec4<f32>) {
         put_states(after, tanh_of(a));
     }
 }
+
+fn rest(row: u32, group: u32) {
+    put_states((row * (params.time + 1u) + params.step + 1u) * params.units + 4u * group, vec4(0.0));
+}

@@ -1,6 +1,6 @@
 // da = dh (1 - h'^2), or dh where h' is positive; nothing is carried over.
-@group(0) @binding(3) var<storage, read> states: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dgates: array<f32>;
+@group(0) @binding(4) var<storage, read> states: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dgates: array<f32>;
 
 override RELU: bool;
 
@@ -17,4 +17,7 @@ fn retreat(row: u32, unit: u32, sum: f32, last: bool) {
     } else {
         dgates[at] = dh * (1.0 - h * h);
     }
+}
+fn rest(row: u32, unit: u32) {
+    dgates[(row * params.time + params.step) * params.units + unit] = 0.0;
 }

@@ -16,6 +16,7 @@ mod pointwise;
 mod pool;
 mod recurrent;
 mod reduce;
+mod reverse_sequence;
 mod rows;
 mod scatter;
 mod slice;
@@ -25,7 +26,7 @@ mod view;
 pub use conv::Conv;
 pub use optimizer::{Adagrad, Adam, Convention, RmsProp, Sgd, UpdateRule, WeightDecay};
 pub use pool::Pool;
-pub use recurrent::{Activation, LstmOutput};
+pub use recurrent::{Activation, LstmOutput, Recurrent, RecurrentCell, RecurrentOutput};
 
 use crate::Case;
 
@@ -46,6 +47,7 @@ pub fn cases() -> Vec<Case> {
         pool::cases(),
         recurrent::cases(),
         reduce::cases(),
+        reverse_sequence::cases(),
         scatter::cases(),
         slice::cases(),
         softmax::cases(),

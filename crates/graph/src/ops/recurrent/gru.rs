@@ -5,129 +5,66 @@
 //! The first form has four columns a = (a_z, a_r, x . W_n + b_n, q = h . R_n + rb_n) per unit: x has
 //! no weights for q, and h none for the third.
 
-use anygrad_core::{DType, Error, Result};
+use anygrad_core::DType;
 use anygrad_shaders as shaders;
 
-use super::steps::Recurrence;
-use super::{Cell, Family, Number, State, Weights, interleave, join, pad, part, tolerance};
+use super::layer::{Fitted, blocks, interleave, pad};
+use super::reset_before::ResetBefore;
+use super::{Cell, Family, Number, State, join, part, tolerance};
 use crate::{Case, Fill, Tensor};
 
+/// The form with the reset gate after the product.
 #[derive(Clone, Copy, Debug)]
-struct Gru;
-
-impl<'g> Tensor<'g> {
-    /// A gated recurrent unit over `[batch, time, inputs]`: the state after each step,
-    /// `[batch, time, units]`, and after the last, `[batch, units]`.
-    ///
-    /// `kernel` is `[inputs, 3 units]`, `recurrent_kernel` `[units, 3 units]`, in blocks for the
-    /// gates z, r, h as in Keras. `bias` is `[3 units]`, or `[2, 3 units]` with a second row for the
-    /// product of the state, which only `reset_after` tells apart. `initial` is `[batch, units]`,
-    /// zeros where it is `None`. `reset_after` applies the reset gate after the product of the
-    /// state, Keras's default; without it every step is a few operators of its own.
-    ///
-    /// `x.flip(&[1])` in front goes through time backwards; outputs stay in the order of processing.
-    ///
-    /// Shapes that do not fit are kept as the graph's error.
-    #[track_caller]
-    pub fn gru(
-        self,
-        kernel: Tensor<'g>,
-        recurrent_kernel: Tensor<'g>,
-        bias: Option<Tensor<'g>>,
-        initial: Option<Tensor<'g>>,
-        reset_after: bool,
-    ) -> (Tensor<'g>, Tensor<'g>) {
-        let result = Weights::new("gru", 3, self, kernel, recurrent_kernel).and_then(|layer| {
-            let biases = biases(&layer, bias)?;
-            if reset_after {
-                after(&layer, self, biases, initial)
-            } else {
-                before(&layer, self, biases, initial)
-            }
-        });
-        match result {
-            Ok(output) => output,
-            Err(error) => {
-                let mistake = self.fail(error);
-                (mistake, mistake)
-            }
-        }
-    }
+struct Gru {
+    clip: Option<f64>,
 }
 
 /// The biases of the products of input and state, `[1, 3 units]` each.
-type Biases<'g> = (Option<Tensor<'g>>, Option<Tensor<'g>>);
-
-fn biases<'g>(layer: &Weights<'g>, bias: Option<Tensor<'g>>) -> Result<Biases<'g>> {
-    let width = 3 * layer.units;
-    match bias {
-        None => Ok((None, None)),
-        Some(bias) if bias.is_poison() || *bias.shape() == [width] => {
-            Ok((Some(bias.reshape(&[1, width])), None))
-        }
-        Some(bias) if *bias.shape() == [2, width] => {
-            Ok((Some(part(bias, 0, 0, 1)), Some(part(bias, 0, 1, 2))))
-        }
-        Some(bias) => Err(Error::shape(format!(
-            "the bias of gru is [{width}] or [2, {width}] for this layer, {} was given",
-            bias.shape()
-        ))),
+fn biases<'g>(layer: &Fitted<'g>) -> (Option<Tensor<'g>>, Option<Tensor<'g>>) {
+    match layer.bias {
+        None => (None, None),
+        Some(bias) if bias.shape().rank() == 1 => (Some(bias.unsqueeze(0)), None),
+        Some(bias) => (Some(part(bias, 0, 0, 1)), Some(part(bias, 0, 1, 2))),
     }
 }
 
-/// Reset after the product.
-#[track_caller]
-fn after<'g>(
-    layer: &Weights<'g>,
-    x: Tensor<'g>,
-    (bias, recurrent_bias): Biases<'g>,
-    initial: Option<Tensor<'g>>,
-) -> Result<(Tensor<'g>, Tensor<'g>)> {
+/// The sum of those there are.
+fn sum<'g>(a: Option<Tensor<'g>>, b: Option<Tensor<'g>>) -> Option<Tensor<'g>> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a + b),
+        (a, b) => a.or(b),
+    }
+}
+
+/// The states of a layer with the reset after the product.
+pub(super) fn after<'g>(layer: &Fitted<'g>) -> Tensor<'g> {
     let (units, padded) = (layer.units, layer.padded());
-    let zeros = |rows: usize| x.graph().scalar(0.0).broadcast_to(&[rows, units]);
+    let zeros = |rows: usize| layer.kernel.graph().scalar(0.0).broadcast_to(&[rows, units]);
     let of_input = |w: Tensor<'g>| interleave(pad(w, 1, 4 * units), 4, padded);
     let of_state = |w: Tensor<'g>| {
         let blocks = [part(w, 1, 0, 2 * units), zeros(w.shape()[0]), part(w, 1, 2 * units, 3 * units)];
         interleave(join(&blocks, 1), 4, padded)
     };
-    let bias = match (bias.map(of_input), recurrent_bias.map(of_state)) {
-        (Some(bias), Some(recurrent_bias)) => Some(bias + recurrent_bias),
-        (bias, recurrent_bias) => bias.or(recurrent_bias),
-    };
+    let (bias, recurrent_bias) = biases(layer);
+    let bias = sum(bias.map(of_input), recurrent_bias.map(of_state));
     let recurrent_kernel = pad(of_state(layer.recurrent_kernel), 0, padded);
-    let h0 = layer.initial("the initial state of gru", initial)?;
-    let gates_in = layer.gates_in(x, of_input(layer.kernel), bias);
-    let states = x.apply_all(Recurrence(Gru), &[gates_in, recurrent_kernel, h0])[0];
-    Ok((layer.times(states, 1, layer.time + 1), layer.last(states)))
+    layer.through_time(Gru { clip: layer.clip }, of_input(layer.kernel), recurrent_kernel, bias)[0]
 }
 
-/// Reset before the product: step after step from simple operators.
-#[track_caller]
-fn before<'g>(
-    layer: &Weights<'g>,
-    x: Tensor<'g>,
-    (bias, recurrent_bias): Biases<'g>,
-    initial: Option<Tensor<'g>>,
-) -> Result<(Tensor<'g>, Tensor<'g>)> {
-    let (batch, units) = (layer.batch, layer.units);
-    let bias = match (bias, recurrent_bias) {
-        (Some(bias), Some(recurrent_bias)) => Some(bias + recurrent_bias),
-        (bias, recurrent_bias) => bias.or(recurrent_bias),
-    };
-    let gates_in = layer.gates_in(x, layer.kernel, bias);
-    let of_gates = part(layer.recurrent_kernel, 1, 0, 2 * units);
-    let of_candidate = part(layer.recurrent_kernel, 1, 2 * units, 3 * units);
-    let mut h = part(layer.initial("the initial state of gru", initial)?, 1, 0, units);
-    let mut states = Vec::with_capacity(layer.time);
-    for step in 0..layer.time {
-        let a = part(gates_in, 1, step, step + 1).reshape(&[batch, 3 * units]);
-        let gates = (part(a, 1, 0, 2 * units) + h.matmul(of_gates)).sigmoid();
-        let (z, r) = (part(gates, 1, 0, units), part(gates, 1, units, 2 * units));
-        let n = (part(a, 1, 2 * units, 3 * units) + (r * h).matmul(of_candidate)).tanh();
-        h = n + z * (h - n);
-        states.push(h.reshape(&[batch, 1, units]));
+/// The states of a layer with the reset before the product.
+pub(super) fn before<'g>(layer: &Fitted<'g>) -> Tensor<'g> {
+    let padded = layer.padded();
+    let with_added = |w: Tensor<'g>| blocks(w, 3, padded);
+    let (bias, recurrent_bias) = biases(layer);
+    let gates_in = layer.gates_in(with_added(layer.kernel), sum(bias, recurrent_bias).map(with_added));
+    let recurrent_kernel = pad(with_added(layer.recurrent_kernel), 0, padded);
+    let mut inputs = vec![gates_in, recurrent_kernel, layer.initial()];
+    inputs.extend(layer.lengths);
+    let op = ResetBefore { lengths: layer.lengths.is_some() };
+    match layer.clip {
+        Some(_) => op.unrolled(&inputs, layer.clip)[0],
+        None => gates_in.apply_all(op, &inputs)[0],
     }
-    Ok((join(&states, 1), h))
 }
 
 impl Cell for Gru {
@@ -148,9 +85,14 @@ impl Cell for Gru {
         },
     );
 
-    fn advance<N: Number>(self, a: [N; 4], before: State<N>) -> (State<N>, [N; 4]) {
-        let (z, r, q) = (a[0].sigmoid(), a[1].sigmoid(), a[3]);
-        let n = (a[2] + r * q).tanh();
+    fn advance<N: Number>(
+        self,
+        a: [N; 4],
+        before: State<N>,
+        _peepholes: Option<[N; 4]>,
+    ) -> (State<N>, [N; 4]) {
+        let (z, r, q) = (a[0].limit(self.clip).sigmoid(), a[1].limit(self.clip).sigmoid(), a[3]);
+        let n = (a[2] + r * q).limit(self.clip).tanh();
         let h = z * before.h + z.rest() * n;
         (State { h, c: before.c }, [z, r, n, q])
     }
@@ -162,6 +104,7 @@ impl Cell for Gru {
         _after: State<N>,
         dh: N,
         carry: N,
+        _peepholes: Option<[N; 4]>,
     ) -> ([N; 4], N) {
         let dh = dh + carry;
         let dn = dh * z.rest() * (n * n).rest();
@@ -185,6 +128,8 @@ pub(super) fn cases() -> Vec<Case> {
         (1, 1, 1, 1, false),
         (3, 4, 2, 5, false),
         (33, 2, 2, 17, false),
+        // The blocks of z and r meet within a tile.
+        (9, 3, 2, 68, false),
     ];
     for (batch, time, inputs, units, reset_after) in sizes {
         let scale = 1.0 / (units as f64).sqrt();
@@ -225,20 +170,23 @@ pub(super) fn cases() -> Vec<Case> {
             .tolerance(tolerance(4, 3))
             .gradient_tolerance(tolerance(4, 30)),
     );
-    cases.push(
-        Case::many("gru gradient of the gradient", |x| {
-            let (sequence, hidden) = x[0].gru(x[1], x[2], Some(x[3]), Some(x[4]), true);
-            let loss = (sequence * sequence).sum_all() + (hidden * hidden).sum_all();
-            x[0].graph().gradients(loss, x)
-        })
-        .input(&[2, 3, 2])
-        .input(&[2, 12])
-        .input(&[4, 12])
-        .input(&[2, 12])
-        .input(&[2, 4])
-        .tolerance(tolerance(16, 12))
-        .gradient_tolerance(tolerance(64, 24)),
-    );
+    for reset_after in [true, false] {
+        let form = if reset_after { "after" } else { "before" };
+        cases.push(
+            Case::many(format!("gru gradient of the gradient, reset {form}"), move |x| {
+                let (sequence, hidden) = x[0].gru(x[1], x[2], Some(x[3]), Some(x[4]), reset_after);
+                let loss = (sequence * sequence).sum_all() + (hidden * hidden).sum_all();
+                x[0].graph().gradients(loss, x)
+            })
+            .input(&[2, 3, 2])
+            .input(&[2, 12])
+            .input(&[4, 12])
+            .input(&[2, 12])
+            .input(&[2, 4])
+            .tolerance(tolerance(16, 12))
+            .gradient_tolerance(tolerance(64, 24)),
+        );
+    }
     cases
 }
 

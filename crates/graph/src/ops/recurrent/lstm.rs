@@ -1,84 +1,44 @@
 //! i, f, o = sigmoid(a_i, a_f, a_o), g = tanh(a_g), c' = f c + i g, h' = o tanh(c')
 //! with a = x . W + h . R + b (Hochreiter, Schmidhuber 1997; forget gate: Gers et al. 2000).
+//!
+//! Peepholes add p_i c to a_i, p_f c to a_f and p_o c' to a_o (Gers, Schmidhuber 2000).
 
-use anygrad_core::{DType, Result};
+use anygrad_core::DType;
 use anygrad_shaders as shaders;
 
-use super::steps::Recurrence;
-use super::{Cell, Family, Number, State, Weights, interleave, pad, tolerance};
+use super::layer::{Fitted, interleave, pad};
+use super::{Cell, Family, Number, State, join, part, tolerance};
 use crate::{Case, Fill, Tensor};
 
-/// What an LSTM gives.
 #[derive(Clone, Copy, Debug)]
-pub struct LstmOutput<'g> {
-    /// The state after each step: `[batch, time, units]`.
-    pub sequence: Tensor<'g>,
-    /// The state after the last step: `[batch, units]`.
-    pub hidden: Tensor<'g>,
-    /// The memory cell after the last step: `[batch, units]`.
-    pub cell: Tensor<'g>,
+struct Lstm {
+    peepholes: bool,
+    clip: Option<f64>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Lstm;
-
-impl<'g> Tensor<'g> {
-    /// A long short-term memory over `[batch, time, inputs]`.
-    ///
-    /// `kernel` is `[inputs, 4 units]`, `recurrent_kernel` `[units, 4 units]` and `bias` `[4 units]`,
-    /// in blocks for the gates i, f, g, o as in Keras; `initial` holds state and memory cell,
-    /// `[batch, units]` each, zeros where it is `None`.
-    ///
-    /// `x.flip(&[1])` in front goes through time backwards; outputs stay in the order of processing.
-    ///
-    /// Shapes that do not fit are kept as the graph's error.
-    #[track_caller]
-    pub fn lstm(
-        self,
-        kernel: Tensor<'g>,
-        recurrent_kernel: Tensor<'g>,
-        bias: Option<Tensor<'g>>,
-        initial: Option<(Tensor<'g>, Tensor<'g>)>,
-    ) -> LstmOutput<'g> {
-        match lstm(self, kernel, recurrent_kernel, bias, initial) {
-            Ok(output) => output,
-            Err(error) => {
-                let mistake = self.fail(error);
-                LstmOutput { sequence: mistake, hidden: mistake, cell: mistake }
-            }
-        }
+/// The states and memory cells of a layer.
+pub(super) fn run<'g>(layer: &Fitted<'g>) -> (Tensor<'g>, Tensor<'g>) {
+    let (units, padded) = (layer.units, layer.padded());
+    let kernel = interleave(layer.kernel, 4, padded);
+    let mut recurrent_kernel = pad(interleave(layer.recurrent_kernel, 4, padded), 0, padded);
+    if let Some(peepholes) = layer.peepholes {
+        let [i, o, f] = [0, 1, 2].map(|gate| part(peepholes, 0, gate * units, (gate + 1) * units));
+        let columns = join(&[i, f, i.zeros_like(), o], 0).unsqueeze(0);
+        recurrent_kernel = join(&[recurrent_kernel, interleave(columns, 4, padded)], 0);
     }
+    let bias = layer.bias.map(|bias| interleave(bias.unsqueeze(0), 4, padded));
+    let cell = Lstm { peepholes: layer.peepholes.is_some(), clip: layer.clip };
+    let y = layer.through_time(cell, kernel, recurrent_kernel, bias);
+    (y[0], y[2])
 }
 
-#[track_caller]
-fn lstm<'g>(
-    x: Tensor<'g>,
-    kernel: Tensor<'g>,
-    recurrent_kernel: Tensor<'g>,
-    bias: Option<Tensor<'g>>,
-    initial: Option<(Tensor<'g>, Tensor<'g>)>,
-) -> Result<LstmOutput<'g>> {
-    let layer = Weights::new("lstm", 4, x, kernel, recurrent_kernel)?;
-    let units = layer.padded();
-    let kernel = interleave(kernel, 4, units);
-    let recurrent_kernel = pad(interleave(recurrent_kernel, 4, units), 0, units);
-    let bias = match bias {
-        Some(bias) => {
-            layer.check("the bias of lstm", bias, &[4 * layer.units])?;
-            Some(interleave(bias.reshape(&[1, 4 * layer.units]), 4, units))
-        }
-        None => None,
-    };
-    let h0 = layer.initial("the initial state of lstm", initial.map(|(h0, _)| h0))?;
-    let c0 = layer.initial("the initial cell of lstm", initial.map(|(_, c0)| c0))?;
-    let gates_in = layer.gates_in(x, kernel, bias);
-    let y = x.apply_all(Recurrence(Lstm), &[gates_in, recurrent_kernel, h0, c0]);
-    let (states, cells) = (y[0], y[2]);
-    Ok(LstmOutput {
-        sequence: layer.times(states, 1, layer.time + 1),
-        hidden: layer.last(states),
-        cell: layer.last(cells),
-    })
+/// The gradient of the peepholes' row of R, `[1, 4 units]`, from da `[n, t, 4 units]` and the cells
+/// before and after each step, `[n, t, units]`: gates i and f saw those before, o those after.
+pub(super) fn peephole_gradient<'g>(da: Tensor<'g>, before: Tensor<'g>, after: Tensor<'g>) -> Tensor<'g> {
+    let [batch, time, units] = [before.shape()[0], before.shape()[1], before.shape()[2]];
+    let column = |x: Tensor<'g>| x.reshape(&[batch * time, units, 1]);
+    let seen = [column(before), column(before), column(before).zeros_like(), column(after)];
+    (da.reshape(&[batch * time, units, 4]) * join(&seen, 2)).sum(&[0], false).reshape(&[1, 4 * units])
 }
 
 impl Cell for Lstm {
@@ -99,13 +59,34 @@ impl Cell for Lstm {
         },
     );
 
-    fn gradient_overrides(self, cell_gradient: bool) -> Vec<(&'static str, f64)> {
-        vec![("CELL_GRADIENT", f64::from(u8::from(cell_gradient)))]
+    fn overrides(self) -> Vec<(&'static str, f64)> {
+        vec![("PEEPHOLES", f64::from(u8::from(self.peepholes)))]
     }
 
-    fn advance<N: Number>(self, a: [N; 4], before: State<N>) -> (State<N>, [N; 4]) {
-        let (i, f, g, o) = (a[0].sigmoid(), a[1].sigmoid(), a[2].tanh(), a[3].sigmoid());
+    fn gradient_overrides(self, cell_gradient: bool) -> Vec<(&'static str, f64)> {
+        let mut overrides = self.overrides();
+        overrides.push(("CELL_GRADIENT", f64::from(u8::from(cell_gradient))));
+        overrides
+    }
+
+    fn peepholes(self) -> bool {
+        self.peepholes
+    }
+
+    fn advance<N: Number>(
+        self,
+        a: [N; 4],
+        before: State<N>,
+        peepholes: Option<[N; 4]>,
+    ) -> (State<N>, [N; 4]) {
+        // The sum of a gate, with what it sees of the cell.
+        let sum = |gate: usize, c: N| {
+            peepholes.map_or(a[gate], |peepholes| a[gate] + peepholes[gate] * c).limit(self.clip)
+        };
+        let (i, f, g) =
+            (sum(0, before.c).sigmoid(), sum(1, before.c).sigmoid(), a[2].limit(self.clip).tanh());
         let c = f * before.c + i * g;
+        let o = sum(3, c).sigmoid();
         (State { h: o * c.tanh(), c }, [i, f, g, o])
     }
 
@@ -116,16 +97,20 @@ impl Cell for Lstm {
         after: State<N>,
         dh: N,
         carry: N,
+        peepholes: Option<[N; 4]>,
     ) -> ([N; 4], N) {
         let t = after.c.tanh();
-        let dc = carry + dh * o * (t * t).rest();
-        let da = [
-            dc * g * i * i.rest(),
-            dc * before.c * f * f.rest(),
-            dc * i * (g * g).rest(),
-            dh * t * o * o.rest(),
-        ];
-        (da, dc * f)
+        let da_o = dh * t * o * o.rest();
+        let mut dc = carry + dh * o * (t * t).rest();
+        if let Some(peepholes) = peepholes {
+            dc = dc + da_o * peepholes[3];
+        }
+        let (da_i, da_f) = (dc * g * i * i.rest(), dc * before.c * f * f.rest());
+        let mut carry = dc * f;
+        if let Some(peepholes) = peepholes {
+            carry = carry + da_i * peepholes[0] + da_f * peepholes[1];
+        }
+        ([da_i, da_f, dc * i * (g * g).rest(), da_o], carry)
     }
 }
 

@@ -1,76 +1,25 @@
 //! h' = tanh(x . W + h . R + b), or relu of it (Elman 1990).
 
-use anygrad_core::{DType, Result};
+use anygrad_core::DType;
 use anygrad_shaders as shaders;
 
-use super::steps::Recurrence;
-use super::{Cell, Family, Number, State, Weights, pad, tolerance};
+use super::layer::{Activation, Fitted, pad};
+use super::{Cell, Family, Number, State, tolerance};
 use crate::{Case, Fill, Tensor};
 
-/// The function of a simple recurrent layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    /// The hyperbolic tangent.
-    Tanh,
-    /// x where it is positive, otherwise 0.
-    Relu,
-}
-
 #[derive(Clone, Copy, Debug)]
-struct Rnn(Activation);
-
-impl<'g> Tensor<'g> {
-    /// A simple recurrent layer over `[batch, time, inputs]`: the state after each step,
-    /// `[batch, time, units]`, and after the last, `[batch, units]`.
-    ///
-    /// `kernel` is `[inputs, units]`, `recurrent_kernel` `[units, units]`, `bias` `[units]`, and
-    /// `initial` `[batch, units]`, zeros where it is `None`.
-    ///
-    /// `x.flip(&[1])` in front goes through time backwards; outputs stay in the order of processing.
-    ///
-    /// Shapes that do not fit are kept as the graph's error.
-    #[track_caller]
-    pub fn rnn(
-        self,
-        kernel: Tensor<'g>,
-        recurrent_kernel: Tensor<'g>,
-        bias: Option<Tensor<'g>>,
-        initial: Option<Tensor<'g>>,
-        activation: Activation,
-    ) -> (Tensor<'g>, Tensor<'g>) {
-        match rnn(self, kernel, recurrent_kernel, bias, initial, activation) {
-            Ok(output) => output,
-            Err(error) => {
-                let mistake = self.fail(error);
-                (mistake, mistake)
-            }
-        }
-    }
+struct Rnn {
+    activation: Activation,
+    clip: Option<f64>,
 }
 
-#[track_caller]
-fn rnn<'g>(
-    x: Tensor<'g>,
-    kernel: Tensor<'g>,
-    recurrent_kernel: Tensor<'g>,
-    bias: Option<Tensor<'g>>,
-    initial: Option<Tensor<'g>>,
-    activation: Activation,
-) -> Result<(Tensor<'g>, Tensor<'g>)> {
-    let layer = Weights::new("rnn", 1, x, kernel, recurrent_kernel)?;
+/// The states of a layer.
+pub(super) fn run<'g>(layer: &Fitted<'g>, activation: Activation) -> Tensor<'g> {
     let units = layer.padded();
-    let recurrent_kernel = pad(pad(recurrent_kernel, 1, units), 0, units);
-    let bias = match bias {
-        Some(bias) => {
-            layer.check("the bias of rnn", bias, &[layer.units])?;
-            Some(pad(bias, 0, units))
-        }
-        None => None,
-    };
-    let h0 = layer.initial("the initial state of rnn", initial)?;
-    let gates_in = layer.gates_in(x, pad(kernel, 1, units), bias);
-    let states = x.apply_all(Recurrence(Rnn(activation)), &[gates_in, recurrent_kernel, h0])[0];
-    Ok((layer.times(states, 1, layer.time + 1), layer.last(states)))
+    let recurrent_kernel = pad(pad(layer.recurrent_kernel, 1, units), 0, units);
+    let bias = layer.bias.map(|bias| pad(bias, 0, units));
+    let cell = Rnn { activation, clip: layer.clip };
+    layer.through_time(cell, pad(layer.kernel, 1, units), recurrent_kernel, bias)[0]
 }
 
 impl Cell for Rnn {
@@ -92,13 +41,19 @@ impl Cell for Rnn {
     );
 
     fn overrides(self) -> Vec<(&'static str, f64)> {
-        vec![("RELU", f64::from(u8::from(self.0 == Activation::Relu)))]
+        vec![("RELU", f64::from(u8::from(self.activation == Activation::Relu)))]
     }
 
-    fn advance<N: Number>(self, a: [N; 4], before: State<N>) -> (State<N>, [N; 4]) {
-        let h = match self.0 {
-            Activation::Tanh => a[0].tanh(),
-            Activation::Relu => a[0].relu(),
+    fn advance<N: Number>(
+        self,
+        a: [N; 4],
+        before: State<N>,
+        _peepholes: Option<[N; 4]>,
+    ) -> (State<N>, [N; 4]) {
+        let sum = a[0].limit(self.clip);
+        let h = match self.activation {
+            Activation::Tanh => sum.tanh(),
+            Activation::Relu => sum.relu(),
         };
         (State { h, c: before.c }, a)
     }
@@ -110,8 +65,9 @@ impl Cell for Rnn {
         after: State<N>,
         dh: N,
         carry: N,
+        _peepholes: Option<[N; 4]>,
     ) -> ([N; 4], N) {
-        let da = match self.0 {
+        let da = match self.activation {
             Activation::Tanh => dh * (after.h * after.h).rest(),
             Activation::Relu => after.h.where_positive(dh),
         };
