@@ -27,6 +27,8 @@ pub enum Role {
     Fixed,
     /// The optimizer's own.
     Optimizer,
+    /// Kept from batch to batch by stateful layers; no part of what was learned.
+    Carried,
 }
 
 /// A named piece of state that a model or an optimizer asked for.
@@ -111,14 +113,23 @@ impl<'g> Scope<'g> {
     /// Builds a layer under its own name. The second `dense` of a model is `dense_1`, as in Keras;
     /// a layer whose name is empty adds nothing to the path.
     pub fn layer(&mut self, layer: &dyn Layer, x: Tensor<'g>) -> Tensor<'g> {
-        let name = layer.name();
+        self.within(&layer.name(), |scope| (layer.forward(scope, x), ())).0
+    }
+
+    /// As [`Scope::layer`], for layers that give more than a tensor: what `build` makes under this
+    /// name is the layer's output and what else there is.
+    pub fn within<T>(
+        &mut self,
+        name: &str,
+        build: impl FnOnce(&mut Self) -> (Tensor<'g>, T),
+    ) -> (Tensor<'g>, T) {
         if name.is_empty() {
-            return layer.forward(self, x);
+            return build(self);
         }
-        let unique = self.unique(&name);
+        let unique = self.unique(name);
         self.path.push(unique);
         let (rows, parameters) = (self.rows.len(), self.parameters.len());
-        let y = layer.forward(self, x);
+        let (y, more) = build(self);
         // Layers that are made of others are told by those.
         if self.rows.len() == rows && !y.is_poison() {
             let count = |role| {
@@ -129,7 +140,7 @@ impl<'g> Scope<'g> {
             self.rows.push(Row { name: self.path.join("."), output: y.shape(), parameters });
         }
         self.path.pop();
-        y
+        (y, more)
     }
 
     /// A learned `f32` parameter of the layer that is being built.
@@ -145,6 +156,14 @@ impl<'g> Scope<'g> {
     pub fn fixed(&mut self, name: &str, sizes: &[usize], init: Init) -> Tensor<'g> {
         let name = self.path_to(name);
         self.keep(name, sizes, init, Role::Fixed)
+    }
+
+    /// `f32` state that starts at 0 and goes from batch to batch until it is reset. Write its next
+    /// value with [`Graph::update`].
+    #[track_caller]
+    pub fn carried(&mut self, name: &str, sizes: &[usize]) -> Tensor<'g> {
+        let name = self.path_to(name);
+        self.keep(name, sizes, Init::Zeros, Role::Carried)
     }
 
     /// State of the optimizer, of the name given.

@@ -14,7 +14,10 @@ pub use dense::Dense;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use norm::{BatchNorm, LayerNorm};
-pub use recurrent::{Gru, Lstm, SimpleRnn};
+pub use recurrent::{
+    Gru, Lstm, Merge, OnnxWeights, PyTorchWeights, RecurrentArguments, RecurrentOutputs, RecurrentState,
+    RecurrentWeights, SimpleRnn,
+};
 pub use sequential::{Lambda, Sequential};
 pub use shape::{Flatten, Reshape};
 pub use window::{AvgPool2d, Conv1d, Conv2d, GlobalAvgPool2d, MaxPool2d, Padding, Pair};

@@ -98,10 +98,10 @@ impl Trainer {
         self.steps
     }
 
-    /// The parameters of the model, without the optimizer's state, in the order of the layers. None
-    /// before the model is built.
+    /// The parameters of the model, without the optimizer's state and what stateful layers keep, in
+    /// the order of the layers. None before the model is built.
     pub fn parameters(&self) -> impl Iterator<Item = &Parameter> {
-        self.parameters.iter().filter(|p| p.role != Role::Optimizer)
+        self.parameters.iter().filter(|p| !matches!(p.role, Role::Optimizer | Role::Carried))
     }
 
     /// A parameter as it stands.
@@ -133,6 +133,17 @@ impl Trainer {
         } else {
             format!("there is no parameter {name:?} among {}", names.join(", "))
         }))
+    }
+
+    /// Makes the states of stateful layers 0, as before the first batch.
+    ///
+    /// # Errors
+    /// The device failed.
+    pub fn reset_states(&mut self) -> Result<()> {
+        for parameter in self.parameters.iter().filter(|p| p.role == Role::Carried) {
+            self.session.write_state(&parameter.name, &Array::zeros(parameter.shape, DType::F32))?;
+        }
+        Ok(())
     }
 
     /// Sets the learning rate of the next steps. A schedule, if there is one, sets it again.
