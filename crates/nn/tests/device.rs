@@ -5,8 +5,8 @@
 use anygrad_core::{Array, Random};
 use anygrad_gpu::{Choice, Session};
 use anygrad_nn::{
-    Activation, Adam, BatchNorm, Clip, Conv2d, Dense, FitOptions, Flatten, Layer, Loss, Lstm, MaxPool2d,
-    Metric, Optimizer, Sequential, Sgd, Silent, Trainer,
+    Activation, Adam, BatchNorm, Clip, Conv2d, Dense, FitOptions, Flatten, Gru, Layer, Loss, Lstm, MaxPool2d,
+    Merge, Metric, Optimizer, Sequential, Sgd, Silent, Trainer,
 };
 use pollster::block_on;
 
@@ -76,6 +76,17 @@ fn a_convolutional_network_with_adam() {
             .add(Dense::new(3))
     };
     compare(model, Adam::new(0.01), &[12, 2, 10, 8]);
+}
+
+#[test]
+fn a_recurrent_network_that_goes_both_ways() {
+    let model = || {
+        Sequential::new()
+            .add(Gru::new(5).reset_after(false).bidirectional().return_sequences(true))
+            .add(Lstm::new(4).peepholes(true).merge(Merge::Average).stateful(true))
+            .add(Dense::new(3))
+    };
+    compare(model, Adam::new(0.01), &[12, 4, 3]);
 }
 
 #[test]

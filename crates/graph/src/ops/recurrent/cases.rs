@@ -70,6 +70,10 @@ pub(super) fn cases() -> Vec<Case> {
         let case = inputs(case, cell, [3, 3, 4], &lengths[1..4], cell == RecurrentCell::Lstm);
         cases.push(case.tolerance(tolerance(16, 12)).gradient_tolerance(tolerance(64, 24)));
     }
+    for (name, cell) in CELLS {
+        let case = Case::many(format!("{name} of no rows"), move |x| results(x[0], &layer(cell, x)));
+        cases.push(inputs(case, cell, [0, 2, 4], &[0.0], false));
+    }
     for (batch, time, units) in [(3, 3, 5), (33, 2, 17)] {
         let cell = RecurrentCell::Lstm;
         let lengths: Vec<f64> = (0..batch).map(|row| (row % (time + 1)) as f64).collect();

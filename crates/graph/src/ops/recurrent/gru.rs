@@ -8,7 +8,7 @@
 use anygrad_core::DType;
 use anygrad_shaders as shaders;
 
-use super::layer::{Fitted, blocks, interleave, pad};
+use super::fitted::{Fitted, blocks, interleave, pad};
 use super::reset_before::ResetBefore;
 use super::{Cell, Family, Number, State, join, part, tolerance};
 use crate::{Case, Fill, Tensor};

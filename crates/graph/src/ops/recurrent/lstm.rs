@@ -6,7 +6,7 @@
 use anygrad_core::DType;
 use anygrad_shaders as shaders;
 
-use super::layer::{Fitted, interleave, pad};
+use super::fitted::{Fitted, interleave, pad};
 use super::{Cell, Family, Number, State, join, part, tolerance};
 use crate::{Case, Fill, Tensor};
 

@@ -10,6 +10,7 @@
 //! step, in `reset_before.rs`.
 
 mod cases;
+mod fitted;
 mod gru;
 mod layer;
 mod lstm;

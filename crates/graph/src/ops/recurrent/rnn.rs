@@ -3,7 +3,8 @@
 use anygrad_core::DType;
 use anygrad_shaders as shaders;
 
-use super::layer::{Activation, Fitted, pad};
+use super::fitted::{Fitted, pad};
+use super::layer::Activation;
 use super::{Cell, Family, Number, State, tolerance};
 use crate::{Case, Fill, Tensor};
 
