@@ -15,8 +15,8 @@ pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use norm::{BatchNorm, LayerNorm};
 pub use recurrent::{
-    Gru, Lstm, Merge, OnnxWeights, PyTorchWeights, RecurrentArguments, RecurrentOutputs, RecurrentState,
-    RecurrentWeights, SimpleRnn,
+    Gru, Lstm, Merge, OnnxWeights, PyTorchWeights, RecurrentArguments, RecurrentCell, RecurrentOutputs,
+    RecurrentState, RecurrentWeights, SimpleRnn,
 };
 pub use sequential::{Lambda, Sequential};
 pub use shape::{Flatten, Reshape};

@@ -124,11 +124,15 @@ impl<'g> Fitted<'g> {
         Ok(RecurrentOutput {
             sequence: self.without_added(part(states, 1, 1, self.time + 1)),
             hidden: self.last(states)?,
-            cell: cells.map(|cells| self.last(cells)).transpose()?,
+            cell: match cells {
+                Some(cells) => Some(self.last(cells)?),
+                None => None,
+            },
         })
     }
 
     /// The cell through time, from weights in the form of `steps.rs`: what [`Recurrence`] gives.
+    #[track_caller]
     pub(super) fn through_time<C: Cell>(
         &self,
         cell: C,
@@ -163,6 +167,7 @@ impl<'g> Fitted<'g> {
     }
 
     /// x . kernel + bias for all steps: `[batch, time, columns]`, from weights in the form of `steps.rs`.
+    #[track_caller]
     pub(super) fn gates_in(&self, kernel: Tensor<'g>, bias: Option<Tensor<'g>>) -> Tensor<'g> {
         let columns = kernel.shape()[1];
         let gates = self.x.reshape(&[self.batch * self.time, self.inputs]).matmul(kernel);
@@ -174,6 +179,7 @@ impl<'g> Fitted<'g> {
     }
 
     /// States without the added units.
+    #[track_caller]
     fn without_added(&self, states: Tensor<'g>) -> Tensor<'g> {
         part(states, states.shape().rank() - 1, 0, self.units)
     }

@@ -37,6 +37,7 @@ fn sum<'g>(a: Option<Tensor<'g>>, b: Option<Tensor<'g>>) -> Option<Tensor<'g>> {
 }
 
 /// The states of a layer with the reset after the product.
+#[track_caller]
 pub(super) fn after<'g>(layer: &Fitted<'g>) -> Tensor<'g> {
     let (units, padded) = (layer.units, layer.padded());
     let zeros = |rows: usize| layer.kernel.graph().scalar(0.0).broadcast_to(&[rows, units]);
@@ -52,6 +53,7 @@ pub(super) fn after<'g>(layer: &Fitted<'g>) -> Tensor<'g> {
 }
 
 /// The states of a layer with the reset before the product.
+#[track_caller]
 pub(super) fn before<'g>(layer: &Fitted<'g>) -> Tensor<'g> {
     let padded = layer.padded();
     let with_added = |w: Tensor<'g>| blocks(w, 3, padded);

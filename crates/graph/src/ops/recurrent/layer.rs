@@ -166,7 +166,12 @@ impl<'g> Tensor<'g> {
     /// have.
     #[track_caller]
     pub fn recurrent(self, layer: &Recurrent<'g>) -> RecurrentOutput<'g> {
-        match Fitted::new(self, layer).and_then(|fitted| fitted.run(layer.cell)) {
+        // No closures here: the operators keep the caller's line.
+        let output = match Fitted::new(self, layer) {
+            Ok(fitted) => fitted.run(layer.cell),
+            Err(error) => Err(error),
+        };
+        match output {
             Ok(output) => output,
             Err(error) => {
                 let mistake = self.fail(error.context(layer.cell.name()));

@@ -17,6 +17,7 @@ struct Lstm {
 }
 
 /// The states and memory cells of a layer.
+#[track_caller]
 pub(super) fn run<'g>(layer: &Fitted<'g>) -> (Tensor<'g>, Tensor<'g>) {
     let (units, padded) = (layer.units, layer.padded());
     let kernel = interleave(layer.kernel, 4, padded);

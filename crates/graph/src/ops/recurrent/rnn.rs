@@ -15,6 +15,7 @@ struct Rnn {
 }
 
 /// The states of a layer.
+#[track_caller]
 pub(super) fn run<'g>(layer: &Fitted<'g>, activation: Activation) -> Tensor<'g> {
     let units = layer.padded();
     let recurrent_kernel = pad(pad(layer.recurrent_kernel, 1, units), 0, units);

@@ -3,7 +3,7 @@
 mod gates;
 mod options;
 
-use anygrad_graph::ops::RecurrentCell;
+pub use anygrad_graph::ops::RecurrentCell;
 use anygrad_graph::{Tensor, ops};
 
 use crate::{Init, Layer, Scope};
