@@ -17,7 +17,12 @@ use anygrad_core::{Array, Error, Result};
 use anygrad_graph::ops::RecurrentCell;
 
 /// The weights of one recurrent layer in one direction as layers here have them, which is Keras's
-/// layout.
+/// layout: what [`Trainer::write_parameter`](crate::Trainer::write_parameter) takes as
+/// `lstm.kernel`, `lstm.recurrent_kernel` and `lstm.bias`, for PyTorch's `_l1` as `lstm.kernel_1` and
+/// so on, for its `_reverse` as `lstm.backward.kernel` and so on.
+///
+/// Gates stand as i, f, g, o and z, r, h, as columns. PyTorch has them as rows, a GRU's as r, z, n;
+/// ONNX as rows, an LSTM's as i, o, f, c. Peepholes are in ONNX's order, i, o, f, as they are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecurrentWeights {
     /// `[inputs, gates units]`
