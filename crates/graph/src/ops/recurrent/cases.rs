@@ -74,6 +74,15 @@ pub(super) fn cases() -> Vec<Case> {
         let case = Case::many(format!("{name} of no rows"), move |x| results(x[0], &layer(cell, x)));
         cases.push(inputs(case, cell, [0, 2, 4], &[0.0], false));
     }
+    for (name, cell) in CELLS {
+        // NaN and the infinities go on from the step they stand at, and those behind a row nowhere.
+        let case = Case::many(format!("{name} extremes"), move |x| results(x[0], &layer(cell, x)));
+        let mut case = inputs(case, cell, [3, 2, 5], &[2.0, 2.0, 1.0], false).forward_only();
+        let (nan, inf) = (f64::NAN, f64::INFINITY);
+        let row = |first: f64, second: f64| [first, 0.5, -0.5, second, 0.25, 0.75];
+        case.inputs[0].2 = Fill::Given([row(nan, 0.5), row(1e30, -1e30), row(-0.5, inf)].concat());
+        cases.push(case);
+    }
     for (batch, time, units) in [(3, 3, 5), (33, 2, 17)] {
         let cell = RecurrentCell::Lstm;
         let lengths: Vec<f64> = (0..batch).map(|row| (row % (time + 1)) as f64).collect();
