@@ -1,10 +1,11 @@
 // Convolution and its input gradient, any stride, padding, dilation and groups, one pixel after another.
 //
-// a: weight [groups * out_c, in_c, kernel_h, kernel_w]
-// b: the image that is read, [n, groups * depth, from_h, from_w]: x, or dy for the input gradient
-// y: the image that is made, [parts, n, groups * channels, to_h, to_w]: y, or dx
-// The loop, outside in: block of pixels, block of channels, depth (a channel of b) and kernel row,
-// kernel column, channel of y, pixel. `parts` cuts the sum over depth and kernel rows.
+// a: weight [groups * out_c, in_c, kernel_d, kernel_h, kernel_w]
+// b: the volume that is read, [n, groups * depth, from_d, from_h, from_w]: x, or dy for the input gradient
+// y: the volume that is made, [parts, n, groups * channels, to_d, to_h, to_w]: y, or dx
+// An image is a volume of one plane, for which SOLID is false.
+// The loop, outside in: block of pixels, block of channels, depth (a channel of b) and kernel row of a
+// kernel plane, kernel column, channel of y, pixel. `parts` cuts the sum over depth and kernel rows.
 // Each invocation makes 4 pixels of CHANNELS channels in registers.
 // Dispatch: parts * groups * channel blocks * pixel blocks of GROUP x 4 pixels.
 // Reads b once per kernel tap and block of channels, the weight once per block of pixels.
@@ -32,6 +33,12 @@ struct Params {
     a_group: u32,
     a_channel: u32,
     a_depth: u32,
+    // The axis of planes.
+    from_planes: u32,
+    to_planes: u32,
+    kernel_planes: u32,
+    dilation_z: u32,
+    before_z: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>;
@@ -39,6 +46,9 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
 override INPUT_GRADIENT: bool;
+// Whether there is more than one plane: images save the work for them.
+override SOLID: bool;
+override STRIDE_Z: u32;
 override STRIDE_Y: u32;
 override STRIDE_X: u32;
 
@@ -75,13 +85,20 @@ fn main(
     let pixel = vec4(pixel_block * 4u * GROUP + lane) + vec4(0u, 1u, 2u, 3u) * GROUP;
     let counted = min(pixel, vec4(params.pixels - 1u));
     let to_area = params.to_size.x * params.to_size.y;
-    let n = counted / to_area;
-    let in_image = counted - n * to_area;
+    let to_volume = to_area * params.to_planes;
+    let n = counted / to_volume;
+    let in_volume = counted - n * to_volume;
+    var to_z = vec4(0u);
+    if SOLID {
+        to_z = in_volume / to_area;
+    }
+    let in_image = in_volume - to_z * to_area;
     let to_y = in_image / params.to_size.y;
     let to_x = in_image - to_y * params.to_size.y;
 
     let from_area = params.from_size.x * params.from_size.y;
-    let image = (n * params.groups + vec4(g)) * params.depth * from_area;
+    let from_volume = from_area * params.from_planes;
+    let image = (n * params.groups + vec4(g)) * params.depth * from_volume;
     let first_channel = channel_block * CHANNELS;
     let channels_here = params.channels - first_channel;
     let weights = g * params.a_group + first_channel * params.a_channel;
@@ -91,14 +108,25 @@ fn main(
         sums[c] = vec4(0.0);
     }
     let first_row = part * params.rows_per_part;
-    let last_row = min(first_row + params.rows_per_part, params.depth * params.kernel.x);
-    var depth = first_row / params.kernel.x;
-    var tap_y = first_row - depth * params.kernel.x;
+    let kernel_rows = params.kernel.x * params.kernel_planes;
+    let last_row = min(first_row + params.rows_per_part, params.depth * kernel_rows);
+    var depth = first_row / kernel_rows;
+    var tap_z = 0u;
+    if SOLID {
+        tap_z = (first_row - depth * kernel_rows) / params.kernel.x;
+    }
+    var tap_y = first_row - depth * kernel_rows - tap_z * params.kernel.x;
     for (var row = first_row; row < last_row; row++) {
         let from_y = positions(to_y, tap_y * params.dilation.x, params.before.x, STRIDE_Y);
-        let row_inside = from_y < vec4(params.from_size.x);
-        let line = image + vec4(depth * from_area) + from_y * params.from_size.y;
-        let row_weights = weights + depth * params.a_depth + tap_y * params.kernel.y;
+        var row_inside = from_y < vec4(params.from_size.x);
+        var line = image + vec4(depth * from_volume) + from_y * params.from_size.y;
+        if SOLID {
+            let from_z = positions(to_z, tap_z * params.dilation_z, params.before_z, STRIDE_Z);
+            row_inside = row_inside & (from_z < vec4(params.from_planes));
+            line += from_z * from_area;
+        }
+        let kernel_row = tap_z * params.kernel.x + tap_y;
+        let row_weights = weights + depth * params.a_depth + kernel_row * params.kernel.y;
         for (var tap_x = 0u; tap_x < params.kernel.y; tap_x++) {
             let from_x = positions(to_x, tap_x * params.dilation.y, params.before.y, STRIDE_X);
             let inside = row_inside & (from_x < vec4(params.from_size.y));
@@ -113,15 +141,22 @@ fn main(
         tap_y++;
         if tap_y == params.kernel.x {
             tap_y = 0u;
-            depth++;
+            if SOLID {
+                tap_z++;
+            }
+            if !SOLID || tap_z == params.kernel_planes {
+                tap_z = 0u;
+                depth++;
+            }
         }
     }
 
     let outputs = params.pixels * params.groups * params.channels;
-    let planes = vec4(part * outputs) + (n * params.groups + vec4(g)) * params.channels * to_area + in_image;
+    let image_made = (n * params.groups + vec4(g)) * params.channels * to_volume;
+    let first_pixels = vec4(part * outputs) + image_made + in_volume;
     unroll for (var c = 0u; c < CHANNELS; c++) {
         if c < channels_here {
-            let to = planes + vec4((first_channel + c) * to_area);
+            let to = first_pixels + vec4((first_channel + c) * to_volume);
             unroll for (var p = 0u; p < 4u; p++) {
                 if pixel[p] < params.pixels {
                     y[to[p]] = epilogue(sums[c][p], to[p]);

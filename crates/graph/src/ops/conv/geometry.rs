@@ -1,6 +1,6 @@
 use anygrad_core::{DType, Error, Result, Shape};
 
-use super::Conv;
+use super::{Conv, last, shape_of};
 use crate::Meta;
 
 /// Largest padded size and span of a kernel: positions in a kernel are 32-bit integers.
@@ -15,35 +15,40 @@ pub(super) struct Geometry {
     pub in_channels: usize,
     /// Channels of one group of y.
     pub out_channels: usize,
-    /// Height and width of x, of the kernel and of y.
-    pub input: [usize; 2],
-    pub kernel: [usize; 2],
-    pub output: [usize; 2],
-    pub stride: [usize; 2],
-    pub dilation: [usize; 2],
+    /// Axes that the shapes have; of depth, height and width, the last ones.
+    pub axes: usize,
+    /// Depth, height and width of x, of the kernel and of y.
+    pub input: [usize; 3],
+    pub kernel: [usize; 3],
+    pub output: [usize; 3],
+    pub stride: [usize; 3],
+    pub dilation: [usize; 3],
     /// Padding before x.
-    pub before: [usize; 2],
+    pub before: [usize; 3],
 }
 
 impl Geometry {
     /// # Errors
     /// The shapes, or the options, do not fit.
-    pub fn new(conv: &Conv, x: Meta, w: Meta) -> Result<Self> {
+    pub fn new(conv: &Conv<3>, axes: usize, x: Meta, w: Meta) -> Result<Self> {
         if x.dtype != DType::F32 || w.dtype != DType::F32 {
             return Err(Error::shape(format!("takes f32, {x} and {w} were given")));
         }
-        let (&[batch, channels, height, width], &[out_channels, in_channels, kernel_h, kernel_w]) =
+        let ([batch, channels, input @ ..], [out_channels, in_channels, kernel @ ..]) =
             (&*x.shape, &*w.shape)
         else {
-            return Err(Error::shape(format!(
-                "takes an input [n, c, h, w] and a weight [out_c, c / groups, kernel_h, kernel_w], {} and {} were given",
-                x.shape, w.shape
-            )));
+            return Err(ranks(axes, x, w));
         };
+        if input.len() != axes || kernel.len() != axes {
+            return Err(ranks(axes, x, w));
+        }
+        let (batch, channels, out_channels, in_channels) = (*batch, *channels, *out_channels, *in_channels);
         if conv.stride.contains(&0) || conv.dilation.contains(&0) || conv.groups == 0 {
             return Err(Error::shape(format!(
                 "stride {:?}, dilation {:?} and groups {} must all be at least 1",
-                conv.stride, conv.dilation, conv.groups
+                &conv.stride[3 - axes..],
+                &conv.dilation[3 - axes..],
+                conv.groups
             )));
         }
         if channels != in_channels.saturating_mul(conv.groups) || out_channels % conv.groups != 0 {
@@ -52,9 +57,9 @@ impl Geometry {
                 conv.groups, w.shape
             )));
         }
-        let mut output = [0; 2];
-        let (input, kernel) = ([height, width], [kernel_h, kernel_w]);
-        for axis in 0..2 {
+        let mut output = [0; 3];
+        let (input, kernel) = (last(input, 1), last(kernel, 1));
+        for axis in 0..3 {
             let [before, after] = conv.padding[axis];
             let padded = input[axis].saturating_add(before).saturating_add(after);
             let span = kernel[axis].saturating_sub(1).saturating_mul(conv.dilation[axis]).saturating_add(1);
@@ -75,6 +80,7 @@ impl Geometry {
             groups: conv.groups,
             in_channels,
             out_channels: out_channels / conv.groups,
+            axes,
             input,
             kernel,
             output,
@@ -87,19 +93,19 @@ impl Geometry {
     /// # Errors
     /// Too many elements to address.
     pub fn input_shape(&self) -> Result<Shape> {
-        Shape::new(&[self.batch, self.groups * self.in_channels, self.input[0], self.input[1]])
+        shape_of(self.batch, self.groups * self.in_channels, self.input, self.axes)
     }
 
     /// # Errors
     /// Too many elements to address.
     pub fn weight_shape(&self) -> Result<Shape> {
-        Shape::new(&[self.groups * self.out_channels, self.in_channels, self.kernel[0], self.kernel[1]])
+        shape_of(self.groups * self.out_channels, self.in_channels, self.kernel, self.axes)
     }
 
     /// # Errors
     /// Too many elements to address.
     pub fn output_shape(&self) -> Result<Shape> {
-        Shape::new(&[self.batch, self.groups * self.out_channels, self.output[0], self.output[1]])
+        shape_of(self.batch, self.groups * self.out_channels, self.output, self.axes)
     }
 
     /// # Errors
@@ -125,24 +131,37 @@ impl Geometry {
         first..room.div_ceil(self.stride[axis]).min(self.output[axis])
     }
 
+    /// Whether all is in one plane: lines and images, and volumes that are one.
+    pub fn is_flat(&self) -> bool {
+        let one = [self.input, self.kernel, self.output].iter().all(|sizes| sizes[0] == 1);
+        one && self.before[0] == 0
+    }
+
     /// Calls `visit(position in x, in w, in y)` for each product of the sum.
     pub fn for_each_product(&self, mut visit: impl FnMut(usize, usize, usize)) {
-        let ([height, width], [kernel_h, kernel_w], [out_h, out_w]) = (self.input, self.kernel, self.output);
+        let ([_, height, width], [_, out_h, out_w]) = (self.input, self.output);
+        let [kernel_d, kernel_h, kernel_w] = self.kernel;
+        let volume = |sizes: [usize; 3]| sizes.iter().product::<usize>();
+        let at = |axis: usize, output: usize, tap: usize| {
+            output * self.stride[axis] + tap * self.dilation[axis] - self.before[axis]
+        };
         for n in 0..self.batch {
             for out_channel in 0..self.groups * self.out_channels {
                 let group = out_channel / self.out_channels;
-                let y_plane = (n * self.groups * self.out_channels + out_channel) * out_h * out_w;
+                let y_image = (n * self.groups * self.out_channels + out_channel) * volume(self.output);
                 for channel in 0..self.in_channels {
-                    let x_plane = ((n * self.groups + group) * self.in_channels + channel) * height * width;
-                    let w_plane = (out_channel * self.in_channels + channel) * kernel_h * kernel_w;
-                    for tap_y in 0..kernel_h {
-                        for tap_x in 0..kernel_w {
-                            let at_w = w_plane + tap_y * kernel_w + tap_x;
-                            for y in self.inside(0, tap_y) {
-                                let in_y = y * self.stride[0] + tap_y * self.dilation[0] - self.before[0];
-                                for x in self.inside(1, tap_x) {
-                                    let in_x = x * self.stride[1] + tap_x * self.dilation[1] - self.before[1];
-                                    visit(x_plane + in_y * width + in_x, at_w, y_plane + y * out_w + x);
+                    let x_image =
+                        ((n * self.groups + group) * self.in_channels + channel) * volume(self.input);
+                    let w_image = (out_channel * self.in_channels + channel) * volume(self.kernel);
+                    for tap in 0..kernel_d * kernel_h * kernel_w {
+                        let (tap_y, tap_x) = (tap / kernel_w % kernel_h, tap % kernel_w);
+                        let tap_z = tap / kernel_w / kernel_h;
+                        for z in self.inside(0, tap_z) {
+                            for y in self.inside(1, tap_y) {
+                                let x_row = (at(0, z, tap_z) * height + at(1, y, tap_y)) * width;
+                                let y_row = y_image + (z * out_h + y) * out_w;
+                                for x in self.inside(2, tap_x) {
+                                    visit(x_image + x_row + at(2, x, tap_x), w_image + tap, y_row + x);
                                 }
                             }
                         }
@@ -151,4 +170,14 @@ impl Geometry {
             }
         }
     }
+}
+
+/// The error of shapes that are not those of so many axes.
+fn ranks(axes: usize, x: Meta, w: Meta) -> Error {
+    let sizes = ["d", "h", "w"][3 - axes..].join(", ");
+    let kernel = ["kernel_d", "kernel_h", "kernel_w"][3 - axes..].join(", ");
+    Error::shape(format!(
+        "takes an input [n, c, {sizes}] and a weight [out_c, c / groups, {kernel}], {} and {} were given",
+        x.shape, w.shape
+    ))
 }

@@ -77,8 +77,14 @@ fn direct_group(places: usize, caps: &Caps) -> (usize, bool) {
     (places.div_ceil(PER_INVOCATION).next_power_of_two().clamp(8, 64), false)
 }
 
-pub(super) fn pair(sizes: [usize; 2]) -> [u32; 2] {
-    sizes.map(|size| size as u32)
+/// Height and width.
+pub(super) fn flat([_, height, width]: [usize; 3]) -> [usize; 2] {
+    [height, width]
+}
+
+/// Height and width, as kernels take them.
+pub(super) fn pair(sizes: [usize; 3]) -> [u32; 2] {
+    flat(sizes).map(|size| size as u32)
 }
 
 pub(super) fn forward(conv: &Geometry, caps: &Caps) -> Result<Lowering> {
@@ -98,13 +104,13 @@ pub(super) fn input_gradient(conv: &Geometry, caps: &Caps) -> Result<Lowering> {
 
 /// The direct kernel that makes y from x, or dx from dy.
 fn image(conv: &Geometry, input_gradient: bool, caps: &Caps) -> Result<Lowering> {
-    let taps = conv.kernel[0] * conv.kernel[1];
+    let taps: usize = conv.kernel.iter().product();
     let forward = (conv.in_channels, conv.out_channels, conv.input, conv.output);
     let (depth, channels, from_size, to_size) =
         if input_gradient { (forward.1, forward.0, forward.3, forward.2) } else { forward };
     let (out_step, in_step) = (conv.in_channels * taps, taps);
     let (a_channel, a_depth) = if input_gradient { (in_step, out_step) } else { (out_step, in_step) };
-    let pixels = conv.batch * to_size[0] * to_size[1];
+    let pixels = conv.batch * to_size.iter().product::<usize>();
     let (group, shuffle) = direct_group(pixels, caps);
     let kernel = if channels < 3 {
         &shaders::CONV_DIRECT_DEPTHWISE
@@ -116,7 +122,8 @@ fn image(conv: &Geometry, input_gradient: bool, caps: &Caps) -> Result<Lowering>
     let channel_blocks = channels.div_ceil(if channels < 3 { 1 } else { 8 });
     let pixel_blocks = pixels.div_ceil(group * PER_INVOCATION);
     let blocks = conv.groups * channel_blocks * pixel_blocks;
-    let (parts, rows_per_part) = cut(depth * conv.kernel[0], conv.kernel[1], blocks, BUSY, caps)?;
+    let (parts, rows_per_part) =
+        cut(depth * conv.kernel[0] * conv.kernel[1], conv.kernel[2], blocks, BUSY, caps)?;
     let outputs = pixels * conv.groups * channels;
     let mut kernels = Kernels::default();
     kernels.dispatches.push(Dispatch {
@@ -124,8 +131,10 @@ fn image(conv: &Geometry, input_gradient: bool, caps: &Caps) -> Result<Lowering>
         overrides: vec![
             ("GROUP", group as f64),
             ("INPUT_GRADIENT", f64::from(u8::from(input_gradient))),
-            ("STRIDE_Y", conv.stride[0] as f64),
-            ("STRIDE_X", conv.stride[1] as f64),
+            ("SOLID", f64::from(u8::from(!conv.is_flat()))),
+            ("STRIDE_Z", conv.stride[0] as f64),
+            ("STRIDE_Y", conv.stride[1] as f64),
+            ("STRIDE_X", conv.stride[2] as f64),
         ],
         params: ConvDirectParams {
             from_size: pair(from_size),
@@ -144,6 +153,11 @@ fn image(conv: &Geometry, input_gradient: bool, caps: &Caps) -> Result<Lowering>
             a_group: (conv.out_channels * out_step) as u32,
             a_channel: a_channel as u32,
             a_depth: a_depth as u32,
+            from_planes: from_size[0] as u32,
+            to_planes: to_size[0] as u32,
+            kernel_planes: conv.kernel[0] as u32,
+            dilation_z: conv.dilation[0] as u32,
+            before_z: conv.before[0] as u32,
         }
         .bytes(),
         bindings: vec![
@@ -163,7 +177,7 @@ pub(super) fn weight_gradient(conv: &Geometry, caps: &Caps) -> Result<Lowering> 
     if rows::fits(conv, caps) && conv.in_channels > 0 && conv.out_channels > 2 {
         return rows::weight_gradient(conv, caps);
     }
-    let columns = conv.in_channels * conv.kernel[0] * conv.kernel[1];
+    let columns = conv.in_channels * conv.kernel.iter().product::<usize>();
     let (group, shuffle) = direct_group(columns, caps);
     let kernel = if conv.out_channels < 3 {
         &shaders::CONV_DIRECT_WEIGHT_DEPTHWISE
@@ -175,13 +189,13 @@ pub(super) fn weight_gradient(conv: &Geometry, caps: &Caps) -> Result<Lowering> 
     let channel_blocks = conv.out_channels.div_ceil(if conv.out_channels < 3 { 1 } else { 8 });
     let column_blocks = columns.div_ceil(group * PER_INVOCATION);
     let blocks = conv.groups * channel_blocks * column_blocks;
-    let rows = conv.batch * conv.output[0];
-    let (parts, rows_per_part) = cut(rows, conv.output[1], blocks, BUSY, caps)?;
+    let rows = conv.batch * conv.output[0] * conv.output[1];
+    let (parts, rows_per_part) = cut(rows, conv.output[2], blocks, BUSY, caps)?;
     let outputs = conv.groups * conv.out_channels * columns;
     let mut kernels = Kernels::default();
     kernels.dispatches.push(Dispatch {
         kernel,
-        overrides: vec![("GROUP", group as f64)],
+        overrides: vec![("GROUP", group as f64), ("SOLID", f64::from(u8::from(!conv.is_flat())))],
         params: ConvDirectWeightParams {
             in_size: pair(conv.input),
             out_size: pair(conv.output),
@@ -198,6 +212,12 @@ pub(super) fn weight_gradient(conv: &Geometry, caps: &Caps) -> Result<Lowering> 
             rows: rows as u32,
             parts: parts as u32,
             rows_per_part: rows_per_part as u32,
+            in_planes: conv.input[0] as u32,
+            out_planes: conv.output[0] as u32,
+            kernel_planes: conv.kernel[0] as u32,
+            stride_z: conv.stride[0] as u32,
+            dilation_z: conv.dilation[0] as u32,
+            before_z: conv.before[0] as u32,
         }
         .bytes(),
         bindings: vec![

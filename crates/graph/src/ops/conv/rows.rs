@@ -4,7 +4,7 @@ use anygrad_core::{Caps, Result, Shape};
 use anygrad_shaders::{self as shaders, ConvPackParams, ConvPadParams, ConvRowsParams, ConvRowsWeightParams};
 
 use super::geometry::Geometry;
-use super::lower::{add_parts, cut, pair};
+use super::lower::{add_parts, cut, flat, pair};
 use crate::{Dispatch, Kernels, Lowering, Meta, Operand, workgroups};
 
 /// Channels that one workgroup of the kernel makes, and vec4s of weights that it reads for each
@@ -18,22 +18,23 @@ const BUSY_CORES: usize = 64;
 /// Whether the kernels of this file can run, and pay.
 pub(super) fn fits(conv: &Geometry, caps: &Caps) -> bool {
     // Padded copies of x and y: up to three rows and seven columns more, and four bytes an element.
-    let [rows, columns] = [0, 1].map(|axis| conv.input[axis].max(conv.output[axis]));
+    let [rows, columns] = [1, 2].map(|axis| conv.input[axis].max(conv.output[axis]));
     let channels = conv.in_channels.max(conv.out_channels);
     let padded_bytes = 4 * (conv.batch * channels * (rows + 3) * (columns + 7)) as u64;
     padded_bytes <= caps.max_binding_bytes
         && caps.is_cpu()
         && caps.fixed_subgroup() == Some(8)
         && conv.groups == 1
-        && conv.kernel == [3, 3]
-        && conv.stride == [1, 1]
-        && conv.dilation == [1, 1]
+        && conv.is_flat()
+        && flat(conv.kernel) == [3, 3]
+        && flat(conv.stride) == [1, 1]
+        && flat(conv.dilation) == [1, 1]
 }
 
 /// A dispatch of `conv_pad`: `planes` images of `size` with zeros around them, in `rows` of `quads` vec4s.
 pub(super) fn pad(
     planes: usize,
-    size: [usize; 2],
+    size: [usize; 3],
     before: [u32; 2],
     [rows, quads]: [usize; 2],
     from: Operand,
@@ -62,12 +63,12 @@ pub(super) fn pad(
 pub(super) fn image(conv: &Geometry, input_gradient: bool) -> Result<Lowering> {
     let (depth, channels, from_size, to_size, before) = if input_gradient {
         // dx[i] = sum over j of dy[i + before - j] w[j] = sum over k of dy[i + k - (2 - before)] w[2 - k]
-        let before = conv.before.map(|before| 2u32.wrapping_sub(before as u32));
+        let before = pair(conv.before).map(|before| 2u32.wrapping_sub(before));
         (conv.out_channels, conv.in_channels, conv.output, conv.input, before)
     } else {
         (conv.in_channels, conv.out_channels, conv.input, conv.output, pair(conv.before))
     };
-    let (pairs, out_quads) = (to_size[0].div_ceil(2), to_size[1].div_ceil(4));
+    let (pairs, out_quads) = (to_size[1].div_ceil(2), to_size[2].div_ceil(4));
     let (rows, quads) = (2 * pairs + 2, out_quads + 1);
     let blocks = channels.div_ceil(CHANNELS);
     let places = pairs * out_quads;
@@ -92,7 +93,7 @@ pub(super) fn image(conv: &Geometry, input_gradient: bool) -> Result<Lowering> {
                 workgroups: workgroups(packed.div_ceil(64)),
             },
             Dispatch {
-                kernel: if to_size[1] % 4 == 0 { &shaders::CONV_ROWS_VEC4 } else { &shaders::CONV_ROWS },
+                kernel: if to_size[2] % 4 == 0 { &shaders::CONV_ROWS_VEC4 } else { &shaders::CONV_ROWS },
                 overrides: Vec::new(),
                 params: ConvRowsParams {
                     out_size: pair(to_size),
@@ -126,7 +127,7 @@ pub(super) fn weight_gradient(conv: &Geometry, caps: &Caps) -> Result<Lowering> 
     } else {
         (&shaders::CONV_ROWS_WEIGHT_4, 4)
     };
-    let [out_rows, out_width] = conv.output;
+    let [out_rows, out_width] = flat(conv.output);
     let dy_quads = out_width.div_ceil(4);
     let x_size = [out_rows + 2, dy_quads + 1];
     let in_blocks = conv.in_channels.div_ceil(in_channels);
