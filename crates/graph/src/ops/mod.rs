@@ -12,21 +12,28 @@ mod gather;
 mod matmul;
 mod optimizer;
 mod pad;
+mod pad_mode;
 mod pointwise;
 mod pool;
 mod recurrent;
 mod reduce;
+mod resize;
 mod reverse_sequence;
 mod rows;
 mod scatter;
+mod shuffle;
 mod slice;
 mod softmax;
+mod taps;
 mod view;
 
 pub use conv::Conv;
 pub use optimizer::{Adagrad, Adam, Convention, RmsProp, Sgd, UpdateRule, WeightDecay};
+pub use pad_mode::PadMode;
 pub use pool::Pool;
 pub use recurrent::{Activation, LstmOutput, Recurrent, RecurrentCell, RecurrentOutput};
+pub use resize::{Coordinates, Interpolation, Resize, Rounding};
+pub use shuffle::BlockOrder;
 
 use crate::Case;
 
@@ -43,14 +50,18 @@ pub fn cases() -> Vec<Case> {
         matmul::cases(),
         optimizer::cases(),
         pad::cases(),
+        pad_mode::cases(),
         pointwise::cases(),
         pool::cases(),
         recurrent::cases(),
         reduce::cases(),
+        resize::cases(),
         reverse_sequence::cases(),
         scatter::cases(),
+        shuffle::cases(),
         slice::cases(),
         softmax::cases(),
+        taps::cases(),
         view::cases(),
     ]
     .into_iter()
