@@ -1,7 +1,12 @@
 // use: pool_window
 override INCLUDE_PADDING: bool;
+override SUM: bool;
 // By how much a window divides its sum: its elements in the image, or in the padded image. At least 1.
+// By nothing for a sum.
 fn count_of(window: vec2<u32>) -> f32 {
+    if SUM {
+        return 1.0;
+    }
     // Counted from the start of the padding.
     let corner = window * vec2(STRIDE_Y, STRIDE_X);
     let first = select(params.before, vec2(0u), INCLUDE_PADDING);

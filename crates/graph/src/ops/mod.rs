@@ -30,8 +30,8 @@ mod view;
 pub use conv::Conv;
 pub use optimizer::{Adagrad, Adam, Convention, RmsProp, Sgd, UpdateRule, WeightDecay};
 pub use pad_mode::PadMode;
-pub use pool::Pool;
 pub use recurrent::{Activation, LstmOutput, Recurrent, RecurrentCell, RecurrentOutput};
+pub use pool::{IndexBase, Pool};
 pub use resize::{Coordinates, Interpolation, Resize, Rounding};
 pub use shuffle::BlockOrder;
 

@@ -2,6 +2,7 @@ use anygrad_core::{Caps, DType, Error, Result};
 use anygrad_shaders::{self as shaders, Kernel};
 
 use super::window::Windows;
+use super::{Divisor, IndexBase};
 use crate::{Dispatch, Kernels, Lowering, Meta, Operand, workgroups};
 
 /// Invocations in a workgroup of the pooling kernels.
@@ -134,14 +135,7 @@ pub(super) fn max_gradient(windows: &Windows, caps: &Caps) -> Result<Lowering> {
     Ok(Lowering::Kernels(Kernels {
         scratch: vec![winners],
         dispatches: vec![
-            dispatch(
-                windows,
-                &shaders::MAX_POOL_WINNER,
-                params!(MaxPoolWinnerParams, windows),
-                vec![Operand::Input(0), Operand::Scratch(0)],
-                Vec::new(),
-                outputs(windows),
-            ),
+            find_winners(windows, Operand::Scratch(0), IndexBase::Tensor),
             dispatch(
                 windows,
                 &shaders::MAX_POOL_GRAD,
@@ -154,28 +148,50 @@ pub(super) fn max_gradient(windows: &Windows, caps: &Caps) -> Result<Lowering> {
     }))
 }
 
+/// Where the largest element of x stands.
+pub(super) fn max_indices(windows: &Windows, base: IndexBase, caps: &Caps) -> Result<Lowering> {
+    check(windows, caps)?;
+    Ok(Kernels::one(find_winners(windows, Operand::Output(0), base)))
+}
+
+fn find_winners(windows: &Windows, to: Operand, base: IndexBase) -> Dispatch {
+    dispatch(
+        windows,
+        &shaders::MAX_POOL_WINNER,
+        params!(MaxPoolWinnerParams, windows),
+        vec![Operand::Input(0), to],
+        vec![("IN_PLANE", f64::from(u8::from(base == IndexBase::Channel)))],
+        outputs(windows),
+    )
+}
+
+fn divided_by(divisor: Divisor) -> Vec<(&'static str, f64)> {
+    let flag = |is: bool| f64::from(u8::from(is));
+    vec![("INCLUDE_PADDING", flag(divisor == Divisor::Padded)), ("SUM", flag(divisor == Divisor::One))]
+}
+
 /// y = the mean of x.
-pub(super) fn average(windows: &Windows, count_include_pad: bool, caps: &Caps) -> Result<Lowering> {
+pub(super) fn average(windows: &Windows, divisor: Divisor, caps: &Caps) -> Result<Lowering> {
     check(windows, caps)?;
     Ok(Kernels::one(dispatch(
         windows,
         &shaders::AVG_POOL,
         params!(AvgPoolParams, windows),
         vec![Operand::Input(0), Operand::Output(0)],
-        vec![("INCLUDE_PADDING", f64::from(u8::from(count_include_pad)))],
+        divided_by(divisor),
         outputs(windows),
     )))
 }
 
 /// dx = the sum of dy / count over the windows that cover a pixel.
-pub(super) fn average_gradient(windows: &Windows, count_include_pad: bool, caps: &Caps) -> Result<Lowering> {
+pub(super) fn average_gradient(windows: &Windows, divisor: Divisor, caps: &Caps) -> Result<Lowering> {
     check(windows, caps)?;
     Ok(Kernels::one(dispatch(
         windows,
         &shaders::AVG_POOL_GRAD,
         params!(AvgPoolGradParams, windows),
         vec![Operand::Input(0), Operand::Output(0)],
-        vec![("INCLUDE_PADDING", f64::from(u8::from(count_include_pad)))],
+        divided_by(divisor),
         inputs(windows),
     )))
 }

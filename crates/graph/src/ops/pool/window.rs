@@ -1,10 +1,7 @@
-use anygrad_core::{Error, Result, Shape};
+use anygrad_core::{Result, Shape};
 
 use super::Pool;
 use crate::Meta;
-
-/// Largest padded size and span of a window: positions in a kernel are 32-bit integers.
-const MAX_SIZE: usize = 1 << 30;
 
 /// The windows of one pooling: sizes and options, checked.
 #[derive(Clone, Copy, Debug)]
@@ -23,34 +20,7 @@ impl Windows {
     pub fn new(pool: &Pool, x: Meta) -> Result<Self> {
         let [batch, channels, height, width] = super::image(x)?;
         let input = [height, width];
-        let mut output = [0; 2];
-        for axis in 0..2 {
-            let (kernel, stride, dilation) = (pool.kernel[axis], pool.stride[axis], pool.dilation[axis]);
-            let [before, after] = pool.padding[axis];
-            if kernel == 0 || stride == 0 || dilation == 0 {
-                return Err(Error::shape(format!(
-                    "kernel {kernel}, stride {stride} and dilation {dilation} must all be at least 1"
-                )));
-            }
-            let span = (kernel - 1).saturating_mul(dilation).saturating_add(1);
-            let padded = input[axis].saturating_add(before).saturating_add(after);
-            if before >= span || after >= span {
-                return Err(Error::shape(format!(
-                    "padding of {before} and {after} is not smaller than the window, which spans {span}"
-                )));
-            }
-            if span > padded || padded > MAX_SIZE || stride.max(dilation) > MAX_SIZE {
-                return Err(Error::shape(format!(
-                    "a window of {kernel} with dilation {dilation} spans {span}, the input with padding has {} + {before} + {after}, stride {stride} (sizes up to {MAX_SIZE})",
-                    input[axis]
-                )));
-            }
-            let room = padded - span;
-            let windows = if pool.ceil_mode { room.div_ceil(stride) } else { room / stride } + 1;
-            // A window that starts behind the input would hold padding only.
-            let starts_behind = windows > 1 && (windows - 1) * stride >= input[axis] + before;
-            output[axis] = windows - usize::from(pool.ceil_mode && starts_behind);
-        }
+        let output = pool.windows(input)?;
         Ok(Windows { pool: *pool, batch, channels, input, output })
     }
 
