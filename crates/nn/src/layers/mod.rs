@@ -20,7 +20,7 @@ pub use recurrent::{
 };
 pub use sequential::{Lambda, Sequential};
 pub use shape::{Flatten, Reshape};
-pub use window::{AvgPool2d, Conv1d, Conv2d, GlobalAvgPool2d, MaxPool2d, Padding, Pair};
+pub use window::*;
 
 use anygrad_graph::Tensor;
 

@@ -56,8 +56,8 @@ impl Weights {
 
 /// The builder methods of layers that keep a [`Weights`] in `weights`.
 macro_rules! weight_options {
-    ($layer:ident) => {
-        impl $layer {
+    ($layer:ident $(<$axes:ident>)?) => {
+        impl $(<const $axes: usize>)? $layer $(<$axes>)? {
             /// The function applied to the result; linear unless told otherwise.
             pub fn activation(mut self, activation: $crate::Activation) -> Self {
                 self.weights.activation = activation;
