@@ -14,8 +14,8 @@ pub(crate) fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
             let ([size], [stride]) = (e.sizes_of("kernel_shape"), e.sizes_of("strides"));
             x().max_pool1d(Pool::new_1d(size, stride, e.sizes_of("pads"), 1, false))
         }
-        "global_avgpool" => x().mean(&[2, 3], e.flag("keepdims")),
-        "global_maxpool" => x().max(&[2, 3], e.flag("keepdims")),
+        "global_avgpool" => of_channels(e, x().global_avg_pool()),
+        "global_maxpool" => of_channels(e, x().global_max_pool()),
         _ => return None,
     };
     Some(vec![y])
@@ -28,4 +28,9 @@ fn pool(e: &Expression<'_>) -> Pool {
         ceil_mode: e.flag("ceil_mode"),
         ..Pool::new(e.sizes_of("kernel_shape"))
     }
+}
+
+/// With axes of one pixel, or without.
+fn of_channels<'g>(e: &Expression<'g>, y: Tensor<'g>) -> Tensor<'g> {
+    if e.flag("keepdims") { y } else { y.reshape(&y.shape()[..2]) }
 }

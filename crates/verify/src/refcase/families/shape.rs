@@ -2,8 +2,10 @@
 
 use anygrad_core::{Array, DType, Shape};
 use anygrad_graph::Tensor;
+use anygrad_graph::ops::{BlockOrder, PadMode};
 use serde_json::Value;
 
+use super::{channels_first, channels_last};
 use crate::refcase::expression::Expression;
 
 pub(crate) fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
@@ -41,27 +43,16 @@ pub(crate) fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
             let pads = pads(e);
             match e.text("mode") {
                 "constant" => x().pad(&pads, e.number("value")),
-                "reflect" => pads.iter().enumerate().fold(x(), |x, (axis, &pad)| reflected(x, axis, pad)),
+                "reflect" => x().pad_with(&pads, PadMode::Reflect),
                 other => e.unknown("mode", other),
             }
         }
-        "upsample_nearest" => {
-            let enlarge = |x: Tensor<'g>, (axis, scale): (usize, usize)| {
-                picked(x, axis, (0..x.shape()[axis] * scale).map(|i| i / scale))
-            };
-            e.sizes("scales").into_iter().enumerate().fold(x(), enlarge)
-        }
+        "upsample_nearest" => x().upsample_nearest(&e.sizes("scales")),
         "depth_to_space" => {
-            let (block, [n, h, w, c]) = (e.count("block"), x().dims("the input"));
-            let depth = c / (block * block);
-            let parts = x().reshape(&[n, h, w, block, block, depth]).permute(&[0, 1, 3, 2, 4, 5]);
-            parts.reshape(&[n, h * block, w * block, depth])
+            channels_last(channels_first(x()).depth_to_space(e.count("block"), BlockOrder::DepthFirst))
         }
         "space_to_depth" => {
-            let (block, [n, h, w, c]) = (e.count("block"), x().dims("the input"));
-            let (h, w) = (h / block, w / block);
-            let parts = x().reshape(&[n, h, block, w, block, c]).permute(&[0, 1, 3, 2, 4, 5]);
-            parts.reshape(&[n, h, w, block * block * c])
+            channels_last(channels_first(x()).space_to_depth(e.count("block"), BlockOrder::DepthFirst))
         }
         "tril" => {
             let [.., rows, columns] = x().shape()[..] else {
@@ -91,12 +82,6 @@ fn numbers<'g>(
     }
 }
 
-/// The elements of an axis in this order.
-fn picked(x: Tensor<'_>, axis: usize, order: impl Iterator<Item = usize>) -> Tensor<'_> {
-    let order: Vec<usize> = order.collect();
-    x.gather(axis as isize, numbers(x, &[order.len()], DType::I32, order.iter().copied()))
-}
-
 /// How many elements go before and after each axis.
 fn pads(e: &Expression<'_>) -> Vec<(usize, usize)> {
     let pads = e.attribute("pads").as_array().map(Vec::as_slice).unwrap_or_default();
@@ -107,12 +92,6 @@ fn pads(e: &Expression<'_>) -> Vec<(usize, usize)> {
         }) as usize
     };
     pads.iter().map(|pad| (size(pad, 0), size(pad, 1))).collect()
-}
-
-/// Padded with the elements before and after the border, mirrored in it.
-fn reflected(x: Tensor<'_>, axis: usize, (before, after): (usize, usize)) -> Tensor<'_> {
-    let size = x.shape()[axis];
-    picked(x, axis, (1..=before).rev().chain(0..size).chain((1..=after).map(move |i| size - 1 - i)))
 }
 
 /// Python's `x[from:to:step, ...]`.
