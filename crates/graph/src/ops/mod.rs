@@ -25,13 +25,14 @@ mod shuffle;
 mod slice;
 mod softmax;
 mod taps;
+mod unfold;
 mod view;
 
 pub use conv::Conv;
 pub use optimizer::{Adagrad, Adam, Convention, RmsProp, Sgd, UpdateRule, WeightDecay};
 pub use pad_mode::PadMode;
-pub use recurrent::{Activation, LstmOutput, Recurrent, RecurrentCell, RecurrentOutput};
 pub use pool::{IndexBase, Pool};
+pub use recurrent::{Activation, LstmOutput, Recurrent, RecurrentCell, RecurrentOutput};
 pub use resize::{Coordinates, Interpolation, Resize, Rounding};
 pub use shuffle::BlockOrder;
 
@@ -62,6 +63,7 @@ pub fn cases() -> Vec<Case> {
         slice::cases(),
         softmax::cases(),
         taps::cases(),
+        unfold::cases(),
         view::cases(),
     ]
     .into_iter()

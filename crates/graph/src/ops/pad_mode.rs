@@ -4,7 +4,7 @@
 
 use anygrad_core::{Array, DType, Error, Result};
 
-use super::taps::Taps;
+use super::taps::{LONGEST, Taps};
 use crate::{Case, Fill, Tensor, Tolerance};
 
 /// What stands in the elements that padding adds, shown for `a b c d` padded by 2.
@@ -35,7 +35,7 @@ impl PadMode {
             PadMode::Reflect => size.saturating_sub(1),
             PadMode::Symmetric => size,
             _ if size == 0 => 0,
-            _ => 1 << 30,
+            _ => LONGEST.saturating_sub(size) / 2,
         };
         if before > most || after > most {
             return Err(Error::shape(format!(

@@ -15,6 +15,9 @@ use crate::{
     workgroups,
 };
 
+/// Longest result of an axis: its list of terms is made on the host, half a gigabyte at this length.
+pub(super) const LONGEST: usize = 1 << 25;
+
 /// Which places of an axis of `size` each place of the result adds up, with their weights.
 #[derive(Clone, PartialEq)]
 pub(super) struct Taps {
@@ -63,7 +66,7 @@ impl Taps {
         &self.terms[self.starts[k]..self.starts[k + 1]]
     }
 
-    fn transposed(&self) -> Self {
+    pub(super) fn transposed(&self) -> Self {
         let mut rows = vec![Vec::new(); self.size];
         for k in 0..self.count() {
             for &(place, weight) in self.row(k) {

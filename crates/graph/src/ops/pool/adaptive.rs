@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use anygrad_core::{Error, Result};
 
-use super::super::taps::Taps;
+use super::super::taps::{LONGEST, Taps};
 use super::Pool;
 use crate::{Tensor, ValueId};
 
@@ -31,7 +31,7 @@ fn axes(x: Tensor<'_>, sizes: &[usize]) -> Result<Vec<Axis>> {
         )));
     }
     let axis = |(i, &out): (usize, &usize)| match shape[i + 2] {
-        size if size == 0 || out == 0 || out > 1 << 30 => {
+        size if size == 0 || out == 0 || out > LONGEST => {
             Err(Error::shape(format!("{size} elements along axis {} of {shape} cannot become {out}", i + 2)))
         }
         size => Ok(Axis { at: i + 2, size, out }),

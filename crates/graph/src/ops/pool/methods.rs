@@ -2,7 +2,7 @@
 
 use anygrad_core::{DType, Error, Result};
 
-use super::{AvgPool, Divisor, IndexBase, MaxPool, MaxPoolIndices, Pool};
+use super::{AvgPool, Divisor, MaxPool, Pool};
 use crate::Tensor;
 
 /// Elements from which a window is reduced along one axis after the other: fewer reads, and far from
@@ -27,7 +27,7 @@ fn sizes_of<const N: usize>(x: Tensor<'_>) -> Result<[usize; N]> {
 
 /// The largest element of each window of images.
 #[track_caller]
-fn largest<'g>(x: Tensor<'g>, pool: Pool) -> Tensor<'g> {
+pub(super) fn largest<'g>(x: Tensor<'g>, pool: Pool) -> Tensor<'g> {
     if separable(&pool) {
         let rows = x.apply(MaxPool(pool.of_axes([None, Some(1)])), &[x]);
         return largest(rows, pool.of_axes([Some(0), None]));
@@ -57,7 +57,7 @@ impl<'g> Tensor<'g> {
     /// Pools images, lines as images of one row, and volumes first within planes and then across: the
     /// parts of a window are a product, and the first of equal elements still is the first.
     #[track_caller]
-    fn pooled<const N: usize>(
+    pub(super) fn pooled<const N: usize>(
         self,
         name: &'static str,
         pool: &Pool<N>,
@@ -230,19 +230,5 @@ impl<'g> Tensor<'g> {
             Ok(axes) => self.to_power(p).sum(&axes, true).root(p),
             Err(error) => self.fail(error),
         }
-    }
-
-    /// As [`Tensor::max_pool_nd`] along one axis or two, with the place of each largest element: values
-    /// and indices (`i32`, row-major), both `[n, c, outs...]`. A window that holds padding only has
-    /// index -1. The values have a gradient.
-    #[track_caller]
-    pub fn max_pool_with_indices<const N: usize>(self, pool: Pool<N>, base: IndexBase) -> [Tensor<'g>; 2] {
-        if N > 2 {
-            let message = format!("max_pool_with_indices: takes 1 or 2 axes, {N} were given");
-            return [self.fail(Error::shape(message)); 2];
-        }
-        let name = "max_pool_with_indices";
-        let indices = |x: Tensor<'g>, pool| x.apply(MaxPoolIndices { pool, base }, &[x]);
-        [self.pooled(name, &pool, largest), self.pooled(name, &pool, indices)]
     }
 }

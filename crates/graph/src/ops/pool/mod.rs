@@ -19,7 +19,6 @@ use anygrad_core::{Caps, DType, Error, Result};
 use crate::{At, Case, Grads, Layout, Lowering, Meta, Op, Values};
 
 pub use indices::IndexBase;
-use indices::MaxPoolIndices;
 pub use options::Pool;
 use window::Windows;
 

@@ -80,6 +80,14 @@ pub(in super::super) fn cases() -> Vec<Case> {
         });
         cases.push(distinct(case, &[2, 3, 7, 8]).input(&[2, 3, 4, 4]));
     }
+    let cube = Pool { stride: [2, 1, 2], padding: [[1; 2], [0, 1], [1; 2]], ..Pool::new([3, 2, 3]) };
+    for base in [IndexBase::Channel, IndexBase::Tensor] {
+        let case = Case::many(format!("max_unpool of volumes in {base:?}"), move |x| {
+            let [y, indices] = x[0].max_pool_with_indices(cube, base);
+            vec![indices, y.max_unpool(indices, &[5, 4, 6], base)]
+        });
+        cases.push(distinct(case, &[2, 2, 5, 4, 6]));
+    }
     let line = Pool::new_1d(2, 2, [0, 0], 1, false);
     cases.push(distinct(
         Case::new("max_unpool of lines", move |x| {
@@ -174,6 +182,34 @@ mod tests {
         assert_eq!(results[1].1, [5.0, 7.0, 13.0, 15.0]);
     }
 
+    #[test]
+    fn indices_lead_back_to_the_values() {
+        let cube = Pool { stride: [1; 3], dilation: [2, 1, 2], ..Pool::new([2, 2, 2]) };
+        for base in [IndexBase::Channel, IndexBase::Tensor] {
+            let results = of_counts(&[2, 2, 4, 3, 5], move |x| {
+                // 1, 2, 3, ... in an order that goes up and down.
+                let x = (x * 37.0).sin();
+                let [values, indices] = x.max_pool_with_indices(cube, base);
+                vec![x, values, indices]
+            });
+            let [x, values, indices] = [0, 1, 2].map(|i| &results[i].1);
+            for (at, (value, index)) in values.iter().zip(indices).enumerate() {
+                let channel = if base == IndexBase::Channel { at / 12 * 60 } else { 0 };
+                assert_eq!(x[channel + *index as usize], *value, "{base:?} {at}");
+            }
+            assert_eq!(results[2].0, [2, 2, 2, 2, 3]);
+        }
+        // Of equal elements the first; a window that holds padding only has none.
+        let gap = Pool { padding: [[1, 1], [0; 2], [0; 2]], dilation: [3, 1, 1], ..Pool::new([2, 1, 1]) };
+        let results = of_counts(&[1, 1, 2, 1, 2], |x| {
+            let x = x * 0.0;
+            let all = x.max_pool_with_indices(Pool::new([2, 1, 2]), IndexBase::Channel)[1];
+            vec![all, x.max_pool_with_indices(gap, IndexBase::Tensor)[1]]
+        });
+        assert_eq!(results[0].1, [0.0]);
+        assert_eq!(results[1].1, [-1.0, -1.0]);
+    }
+
     /// ONNX backend test maxunpool_export_without_output_shape.
     #[test]
     fn unpool_by_hand() {
@@ -198,7 +234,9 @@ mod tests {
             ("the power is inf", |x| x.global_lp_pool(f64::INFINITY)),
             ("3 elements along axis 2", |x| x.adaptive_avg_pool(&[0, 1, 1])),
             ("is not [n, c, sizes...]", |x| x.adaptive_max_pool(&[1, 1])),
-            ("takes 1 or 2 axes, 3", |x| x.max_pool_with_indices(Pool::new([1; 3]), IndexBase::Channel)[0]),
+            ("takes an input [n, c, h, w]", |x| {
+                x.max_pool_with_indices(Pool::new([1; 2]), IndexBase::Channel)[1]
+            }),
             ("cannot become [n, c, sizes]", |x| x.max_unpool(x, &[3, 4, 5], IndexBase::Channel)),
             ("takes [n, c, sizes...]", |x| x.reshape(&[6, 60]).global_max_pool()),
         ] {

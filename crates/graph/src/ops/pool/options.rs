@@ -74,7 +74,7 @@ impl<const N: usize> Pool<N> {
     ///
     /// # Errors
     /// The options, or the sizes, do not fit.
-    pub(super) fn windows(&self, input: [usize; N]) -> Result<[usize; N]> {
+    pub(in super::super) fn windows(&self, input: [usize; N]) -> Result<[usize; N]> {
         let mut output = [0; N];
         for axis in 0..N {
             let (kernel, stride, dilation) = (self.kernel[axis], self.stride[axis], self.dilation[axis]);

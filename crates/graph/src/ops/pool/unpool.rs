@@ -40,13 +40,10 @@ impl<'g> Tensor<'g> {
                 let (count, inputs) = (output.elements(), shape.elements());
                 let plane = count / planes.max(1);
                 let flat = indices.reshape(&[planes, inputs / planes.max(1)]);
+                // An index outside must not reach into another channel.
                 let flat = match base {
                     IndexBase::Tensor => flat,
-                    IndexBase::Channel => {
-                        // One that lies outside must not reach into another channel.
-                        let inside = flat.ge(self.number(0)).logical_and(flat.lt(self.number(plane)));
-                        inside.select(flat + self.first_of(planes, plane), self.number(usize::MAX))
-                    }
+                    IndexBase::Channel => flat.counted_by_row(plane),
                 };
                 let writers = flat.reshape(&[inputs]).last_writers(count);
                 self.reshape(&[inputs]).gather(0, writers).reshape(&output)
@@ -60,19 +57,26 @@ impl<'g> Tensor<'g> {
         }
     }
 
-    /// An `i32` number; -1 for what does not fit.
-    fn number(self, number: usize) -> Tensor<'g> {
-        let number = i32::try_from(number).map_or(-1.0, f64::from);
-        self.graph().constant(Array::from_f64(Shape::SCALAR, DType::I32, &[number]))
-    }
-
-    /// `[planes, 1]`: where each plane begins.
+    /// These places (`i32`, `[.., rows, k]`) counted from where each row of `step` places begins; -1
+    /// for those that are not below `step`.
     #[track_caller]
-    fn first_of(self, planes: usize, plane: usize) -> Tensor<'g> {
-        let firsts: Vec<i32> = (0..planes).map(|i| (i * plane) as i32).collect();
-        match Array::i32(&[planes, 1], firsts) {
-            Ok(firsts) => self.graph().constant(firsts),
-            Err(error) => self.fail(error),
+    pub(super) fn counted_by_row(self, step: usize) -> Tensor<'g> {
+        if self.is_poison() {
+            return self;
+        }
+        let shape = self.shape();
+        let rows = shape[shape.rank() - 2];
+        let firsts: Vec<i32> = (0..rows).map(|row| (row * step) as i32).collect();
+        match Array::i32(&[rows, 1], firsts) {
+            Ok(firsts) => {
+                let firsts = self.graph().constant(firsts);
+                let number = |number: f64| {
+                    self.graph().constant(Array::from_f64(Shape::SCALAR, DType::I32, &[number]))
+                };
+                let inside = self.ge(number(0.0)).logical_and(self.lt(number(step as f64)));
+                inside.select(self + firsts, number(-1.0))
+            }
+            Err(error) => self.fail(error.context("the places of a pooling")),
         }
     }
 

@@ -9,7 +9,7 @@ mod cases;
 
 use anygrad_core::{Array, DType, Error, Result, Shape};
 
-use super::taps::Taps;
+use super::taps::{LONGEST, Taps};
 use crate::Tensor;
 use axis::Axis;
 
@@ -194,7 +194,7 @@ impl<'g> Tensor<'g> {
         let mut axes = Vec::new();
         for (at, &wanted) in (first..).zip(wanted) {
             match axis_of(shape[at], wanted) {
-                Ok(axis) if axis.size == 0 || axis.out == 0 || axis.out > 1 << 30 => {
+                Ok(axis) if axis.size == 0 || axis.out == 0 || axis.out > LONGEST => {
                     return self.fail(Error::shape(format!(
                         "resize: axis {at} of {shape} cannot become {} elements",
                         axis.out
