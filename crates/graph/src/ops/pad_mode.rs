@@ -2,9 +2,9 @@
 //!
 //! Borders made of the elements themselves, one axis after the other.
 
-use anygrad_core::{Array, DType, Error, Result};
+use anygrad_core::{DType, Error, Result};
 
-use super::taps::{LONGEST, Taps};
+use super::taps::LONGEST;
 use crate::{Case, Fill, Tensor, Tolerance};
 
 /// What stands in the elements that padding adds, shown for `a b c d` padded by 2.
@@ -84,19 +84,6 @@ impl<'g> Tensor<'g> {
         }
         result
     }
-
-    /// The elements at these places of an axis, which lie inside: with a gradient where one flows.
-    #[track_caller]
-    pub(super) fn picked(self, axis: usize, places: &[usize]) -> Tensor<'g> {
-        if self.is_poison() || self.dtype() == DType::F32 {
-            return self.taps(axis, Taps::picks(self.shape()[axis], places.iter().copied()));
-        }
-        let indices: Vec<i32> = places.iter().map(|&place| place as i32).collect();
-        match Array::i32(&[places.len()], indices) {
-            Ok(indices) => self.gather(axis as isize, self.graph().constant(indices)),
-            Err(error) => self.fail(error.context("pad")),
-        }
-    }
 }
 
 pub(super) fn cases() -> Vec<Case> {
@@ -129,6 +116,8 @@ pub(super) fn cases() -> Vec<Case> {
 
 #[cfg(test)]
 mod tests {
+    use anygrad_core::Array;
+
     use super::*;
     use crate::{Graph, Interpreter, Precision};
 

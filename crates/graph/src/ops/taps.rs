@@ -48,7 +48,7 @@ impl Taps {
     }
 
     /// One element each, as it is.
-    pub(super) fn picks(size: usize, places: impl IntoIterator<Item = usize>) -> Self {
+    fn picks(size: usize, places: impl IntoIterator<Item = usize>) -> Self {
         Taps::new(size, places.into_iter().map(|place| [(place, 1.0)]))
     }
 
@@ -76,6 +76,16 @@ impl Taps {
         Taps::new(self.count(), rows)
     }
 
+    /// The place that each row copies, -1 for zero, when there is no more to any.
+    fn copies(&self) -> Option<Vec<i32>> {
+        let copied = |k: usize| match *self.row(k) {
+            [] => Some(-1),
+            [(place, 1.0)] => Some(place as i32),
+            _ => None,
+        };
+        (0..self.count()).map(copied).collect()
+    }
+
     /// What the kernel reads: `[count, 2]` spans of terms, and `[terms, 2]` of place and weight.
     fn arrays(&self) -> Result<[Array; 2]> {
         let spans: Vec<u32> = self.starts.windows(2).flatten().map(|&at| at as u32).collect();
@@ -93,11 +103,17 @@ struct Apply {
 }
 
 impl<'g> Tensor<'g> {
-    /// The sums along `axis` that `taps` tells.
+    /// The sums along `axis` that `taps` tells. Of other dtypes than `f32` copies only.
     #[track_caller]
     pub(super) fn taps(self, axis: usize, taps: Taps) -> Tensor<'g> {
         if self.is_poison() || taps.is_identity() {
             return self;
+        }
+        if let (false, Some(places)) = (self.dtype() == DType::F32, taps.copies()) {
+            return match Array::i32(&[places.len()], places) {
+                Ok(places) => self.gather(axis as isize, self.graph().constant(places)),
+                Err(error) => self.fail(error.context("taps")),
+            };
         }
         match taps.arrays() {
             Ok(arrays) => {
@@ -106,6 +122,15 @@ impl<'g> Tensor<'g> {
             }
             Err(error) => self.fail(error.context("taps")),
         }
+    }
+
+    /// The elements at these places of an axis, which lie inside.
+    #[track_caller]
+    pub(super) fn picked(self, axis: usize, places: &[usize]) -> Tensor<'g> {
+        if self.is_poison() {
+            return self;
+        }
+        self.taps(axis, Taps::picks(self.shape()[axis], places.iter().copied()))
     }
 }
 

@@ -1,5 +1,7 @@
+use anygrad_core::DType;
+
 use super::{Coordinates, Interpolation, Resize, Rounding};
-use crate::{Case, Tolerance};
+use crate::{Case, Fill, Tolerance};
 
 pub(in super::super) fn cases() -> Vec<Case> {
     let halves = |interpolation| Resize::new(interpolation, Coordinates::HalfPixel);
@@ -34,6 +36,11 @@ pub(in super::super) fn cases() -> Vec<Case> {
         // Weights are rounded to f32, and an element of dx may add up a few dozen of them.
         .map(|case| case.gradient_tolerance(Tolerance { relative: 2e-5, ..Tolerance::sum(64) }))
         .collect();
+    cases.push(Case::new("resize nearest of u32", |x| x[0].upsample_nearest(&[2, 3])).forward_only().filled(
+        &[3, 5],
+        DType::U32,
+        Fill::Below(1 << 22),
+    ));
     cases.push(
         Case::new("crop_and_resize inside and out", |x| {
             x[0].crop_and_resize(&[(0.2, 1.3), (0.9, 0.1)], &[5, 4], Interpolation::Linear, 7.0)
@@ -53,7 +60,7 @@ pub(in super::super) fn cases() -> Vec<Case> {
 
 #[cfg(test)]
 mod tests {
-    use anygrad_core::{Array, DType};
+    use anygrad_core::Array;
 
     use super::*;
     use crate::{Graph, Interpreter, Precision, Tensor};
