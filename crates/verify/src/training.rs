@@ -47,7 +47,7 @@ struct Model {
 /// The models that are trained.
 const MODELS: [Model; 3] = [
     Model {
-        name: "convolutional network",
+        name: "a convolutional network",
         layer: || {
             Sequential::new()
                 .add(Conv2d::new(6, [3, 3]).activation(Activation::Relu))
@@ -61,14 +61,14 @@ const MODELS: [Model; 3] = [
         loss: Loss::mse,
     },
     Model {
-        name: "LSTM network",
+        name: "an LSTM network",
         layer: || Sequential::new().add(Lstm::new(12)).add(Dense::new(2)),
         features: &[8, 9, 3],
         targets: &[8, 2],
         loss: Loss::mse,
     },
     Model {
-        name: "attention block",
+        name: "an attention block",
         layer: || Sequential::new().add(Lambda::new("attention", attention)).add(Flatten).add(Dense::new(2)),
         features: &[4, 7, 8],
         targets: &[4, 2],
@@ -132,7 +132,7 @@ pub(crate) async fn run(session: &Session, number: usize, seed: u64) -> Result<T
 
 /// The name of training number `number`.
 pub(crate) fn name(number: usize) -> String {
-    format!("training of a {}", MODELS[number].name)
+    format!("training of {}", MODELS[number].name)
 }
 
 /// The report of a training that ended with an error.

@@ -139,7 +139,7 @@ fn show(report: &Report) -> Result<()> {
     output::line(table(report))?;
     for training in &report.trainings {
         let worst = tables::percent(training.worst);
-        output::line(format_args!("training of a {}: {worst} of what is allowed", training.model))?;
+        output::line(format_args!("training of {}: {worst} of what is allowed", training.model))?;
     }
     if let Some(fuzz) = &report.fuzz {
         output::line(format_args!(
