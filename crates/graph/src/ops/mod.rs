@@ -29,7 +29,9 @@ mod unfold;
 mod view;
 
 pub use conv::Conv;
-pub use optimizer::{Adagrad, Adam, Convention, RmsProp, Sgd, UpdateRule, WeightDecay};
+pub use optimizer::{
+    Adadelta, Adagrad, Adam, Adamax, Convention, Lion, Nadam, RmsProp, Sgd, UpdateRule, WeightDecay,
+};
 pub use pad_mode::PadMode;
 pub use pool::{IndexBase, Pool};
 pub use recurrent::{Activation, LstmOutput, Recurrent, RecurrentCell, RecurrentOutput};
