@@ -6,6 +6,7 @@ mod activation;
 mod argmax;
 mod concat;
 mod conv;
+mod ctc;
 mod detach;
 mod dropout;
 mod gather;
@@ -47,6 +48,7 @@ pub fn cases() -> Vec<Case> {
         argmax::cases(),
         concat::cases(),
         conv::cases(),
+        ctc::cases(),
         detach::cases(),
         dropout::cases(),
         gather::cases(),
