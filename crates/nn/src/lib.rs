@@ -35,7 +35,7 @@ mod train;
 pub use activation::Activation;
 pub use init::Init;
 pub use layers::*;
-pub use loss::{Loss, Reduction};
+pub use loss::{Ctc, Loss, MarginRanking, Reduction, TripletMargin};
 pub use metrics::Metric;
 pub use optim::{Adagrad, Adam, Clip, Optimizer, RmsProp, Settings, Sgd, minimize};
 pub use progress::Progress;
