@@ -37,7 +37,9 @@ pub use init::Init;
 pub use layers::*;
 pub use loss::{Ctc, Loss, MarginRanking, Reduction, TripletMargin};
 pub use metrics::Metric;
-pub use optim::{Adagrad, Adam, Clip, Optimizer, RmsProp, Settings, Sgd, minimize};
+pub use optim::{
+    Adadelta, Adagrad, Adam, Adamax, Clip, Lion, Nadam, Optimizer, RmsProp, Settings, Sgd, minimize,
+};
 pub use progress::Progress;
 pub use schedule::Schedule;
 pub use scope::{Mode, Parameter, Role, Row, Scope};
