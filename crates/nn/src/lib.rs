@@ -41,6 +41,6 @@ pub use optim::{
     Adadelta, Adagrad, Adam, Adamax, Clip, Lion, Nadam, Optimizer, RmsProp, Settings, Sgd, minimize,
 };
 pub use progress::Progress;
-pub use schedule::Schedule;
+pub use schedule::{Plateau, Schedule};
 pub use scope::{Mode, Parameter, Role, Row, Scope};
 pub use train::{Epoch, FitOptions, History, Observer, Scores, Silent, Start, Step, Trainer};
