@@ -1,8 +1,9 @@
 // The gradient of CTC's losses with respect to the log-probabilities.
 //
 // log_probs, y: [batch, time, classes]   targets: [batch, labels]   lengths: [batch, 2], input and target
-// forward, backward: [batch, time, 2 labels + 1], see ctc_walk   losses, dlosses: [batch]
-// y[t, k] = -dloss sum of exp(forward[t, s] + backward[t, s] - log_probs[t, k] + loss) over s of class k,
+// forward, backward: [batch, time, 2 labels + 1], see ctc_walk   total: [batch, time], see ctc_total
+// dlosses: [batch]
+// y[t, k] = -dloss sum of exp(forward[t, s] + backward[t, s] - log_probs[t, k] - total) over s of class k,
 // NaN where the loss is infinite, and 0 where dloss is 0
 // One invocation per element of y; it looks at every position of its row.
 // Dispatch: ceil(elements / 64) workgroups.
@@ -22,7 +23,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> lengths: array<i32>;
 @group(0) @binding(4) var<storage, read> forward: array<f32>;
 @group(0) @binding(5) var<storage, read> backward: array<f32>;
-@group(0) @binding(6) var<storage, read> losses: array<f32>;
+@group(0) @binding(6) var<storage, read> total: array<f32>;
 @group(0) @binding(7) var<storage, read> dlosses: array<f32>;
 @group(0) @binding(8) var<storage, read_write> y: array<f32>;
 
@@ -41,29 +42,20 @@ fn main(
     let row = i / params.classes / params.time;
     let steps = steps_of(row);
     let slope = dlosses[row];
-    let loss = losses[row];
     if time >= steps || slope == 0.0 {
         y[i] = 0.0;
-        return;
-    }
-    if loss > -NEVER {
-        // NaN by its bits, made at run time.
-        y[i] = bitcast<f32>(0x7fc00000u | class_here);
         return;
     }
     let width = 2u * params.labels + 1u;
     let last = 2u * labels_of(row);
     let from_start = (row * params.time + time) * width;
     let from_end = (row * params.time + steps - 1u - time) * width + last;
-    let shift = loss - log_prob(row, time, class_here);
-    var sum = 0.0;
+    let shift = log_prob(row, time, class_here) + total[row * params.time + time];
+    // NaN, which total is where the loss is infinite, may not be lost where no position has the class.
+    var sum = select(0.0, shift, is_nan(shift));
     for (var position = 0u; position <= last; position++) {
         if class_at(row, position) == class_here {
-            let a = forward[from_start + position];
-            let b = backward[from_end - position];
-            if min(a, b) > 0.5 * NEVER || is_nan(a + b) {
-                sum += exp(a + b + shift);
-            }
+            sum += exp(forward[from_start + position] + backward[from_end - position] - shift);
         }
     }
     y[i] = -slope * sum;

@@ -4,11 +4,13 @@
 // walk: [batch, time, 2 labels + 1], 0 outside of the lengths   losses: [batch]
 // walk[t, s] = log p(class of s) + log(sum of exp(walk[t - 1, s']) over s' = s, s - 1, perhaps s - 2)
 // BACKWARD: times and positions are counted from the ends of the row.
+// Every so many times the largest number of the time before is subtracted, so that sums of long rows
+// keep their digits; until the end, losses holds the sum of what was.
 // One workgroup per row; each invocation strides over positions, and a barrier ends each time.
 // Dispatch: batch workgroups for each range of times.
 // Reads walk three times and a log-probability per position, writes walk once.
 // use: ctc, group, scalar, pointwise, tanh, erf
-// variant ctc_walk: SIZE = 64u
+// variant ctc_walk: SIZE = 64u, EVERY = 16u
 
 struct Params {
     batch: u32,
@@ -35,7 +37,17 @@ fn log_sum(a: f32, b: f32, c: f32) -> f32 {
     return select(sum, a + b + c, is_nan(a + b + c));
 }
 
-fn advance(row: u32, step: u32, steps: u32, place: u32, positions: u32) -> f32 {
+// The largest number of a time, unless nothing is possible there. Each invocation looks for itself.
+fn largest_at(row: u32, step: u32, positions: u32) -> f32 {
+    let start = (row * params.time + step) * (2u * params.labels + 1u);
+    var largest = NEVER;
+    for (var place = 0u; place < positions; place++) {
+        largest = max(largest, walk[start + place]);
+    }
+    return select(0.0, largest, largest > 0.5 * NEVER);
+}
+
+fn advance(row: u32, step: u32, steps: u32, place: u32, positions: u32, shift: f32) -> f32 {
     let position = select(place, positions - 1u - place, BACKWARD);
     let class_here = class_at(row, position);
     var before = NEVER;
@@ -53,7 +65,7 @@ fn advance(row: u32, step: u32, steps: u32, place: u32, positions: u32) -> f32 {
                 two = walk[from_here - 2u];
             }
         }
-        before = log_sum(walk[from_here], one, two);
+        before = log_sum(walk[from_here], one, two) - shift;
     }
     return log_prob(row, select(step, steps - 1u - step, BACKWARD), class_here) + before;
 }
@@ -71,15 +83,27 @@ fn main(
     let width = 2u * params.labels + 1u;
     let steps = steps_of(row);
     let positions = 2u * labels_of(row) + 1u;
+    var taken = 0.0;
+    if params.first > 0u {
+        taken = losses[row];
+    }
     for (var step = params.first; step < params.end; step++) {
+        var shift = 0.0;
+        if step > 0u && step % EVERY == 0u && step < steps {
+            shift = largest_at(row, step - 1u, positions);
+            taken += shift;
+        }
         for (var place = local; place < width; place += SIZE) {
             var value = 0.0;
             if step < steps && place < positions {
-                value = advance(row, step, steps, place, positions);
+                value = advance(row, step, steps, place, positions, shift);
             }
             walk[(row * params.time + step) * width + place] = value;
         }
         storageBarrier();
+    }
+    if local == 0u && params.end < params.time {
+        losses[row] = taken;
     }
     if local == 0u && params.end == params.time {
         // No times suffice for no labels.
@@ -94,6 +118,6 @@ fn main(
         }
         // Infinity by its bits, made at run time: WGSL has no constant for it.
         let infinity = bitcast<f32>(0x7f800000u + 0u * steps);
-        losses[row] = select(-total, infinity, total < 0.5 * NEVER);
+        losses[row] = select(-(total + taken), infinity, total < 0.5 * NEVER);
     }
 }
