@@ -7,7 +7,7 @@
 // Each invocation updates ITEMS groups of four, one workgroup's width apart.
 // Dispatch: ceil(count / (SIZE * ITEMS)) workgroups, count in groups of four.
 // Reads p, m, v and g once, writes p, m and v once.
-// use: group, pointwise, tanh, erf, vec4
+// use: correction, group, pointwise, tanh, erf, vec4
 // variant adam: ITEMS = 4u, SIZE = 64u
 
 struct Params {
@@ -34,12 +34,6 @@ struct Params {
 override AMSGRAD: bool;
 // Whether epsilon is added to the corrected root, as PyTorch does.
 override CORRECTED: bool;
-
-// 1 - beta^step; ONNX does not correct at step 0.
-fn correction(log_beta: f32) -> f32 {
-    let corrected = -expm1(T(step[0] * log_beta)).x;
-    return select(1.0, corrected, step[0] > 0.0);
-}
 
 @compute @workgroup_size(SIZE)
 fn main(

@@ -41,6 +41,12 @@ impl Shape {
         self.iter().product()
     }
 
+    /// Where the element at a row-major position stands along each axis.
+    pub fn index_of(&self, position: usize) -> Vec<usize> {
+        let along = |(stride, &size): (usize, &usize)| position / stride.max(1) % size.max(1);
+        self.strides().into_iter().zip(self.iter()).map(along).collect()
+    }
+
     /// The number of axes.
     pub fn rank(&self) -> usize {
         self.rank as usize

@@ -17,4 +17,4 @@ pub use buffer::Buffer;
 pub use device::{Command, Device};
 pub use pipeline::{BindGroup, Pipeline};
 pub use quarantine::{CACHE_VARIABLE, Verdict};
-pub use session::{Program, Session};
+pub use session::{NonFinite, Program, Session};

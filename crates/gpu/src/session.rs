@@ -1,5 +1,7 @@
 //! Sessions: graphs become programs, and programs run, on a device or on the interpreter.
 
+mod debug;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -13,6 +15,8 @@ use crate::device::{Command, Device};
 use crate::guard::lock;
 use crate::host::{HostStep, write_padded};
 use crate::quarantine::Verdict;
+
+pub use debug::NonFinite;
 
 /// Where programs run, and the state that they share: parameters and optimizer state, by name.
 ///
@@ -68,6 +72,15 @@ struct DeviceProgram {
 enum Part {
     Device(Vec<Command>),
     Host(HostStep),
+}
+
+impl Part {
+    fn run(&self, device: &Device) -> Result<()> {
+        match self {
+            Part::Device(commands) => device.submit(commands),
+            Part::Host(step) => step.run(device).context(|| format!("{} on the host", step.op.name())),
+        }
+    }
 }
 
 impl Inner {
@@ -326,15 +339,7 @@ impl Program {
                 *results = Some(values.iter().map(|value| value.to_array()).collect());
             }
             Compiled::Device(program) => {
-                for part in &program.parts {
-                    match part {
-                        Part::Device(commands) => program.device.submit(commands)?,
-                        Part::Host(step) => {
-                            step.run(&program.device)
-                                .context(|| format!("{} on the host", step.op.name()))?;
-                        }
-                    }
-                }
+                program.parts.iter().try_for_each(|part| part.run(&program.device))?;
                 program.was_run = true;
             }
         }

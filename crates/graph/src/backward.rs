@@ -35,7 +35,7 @@ impl Graph {
         }
 
         let mut gradient_of: Vec<Option<Tensor<'g>>> = vec![None; depends.len()];
-        gradient_of[loss.id().index()] = Some(loss.full_like(1.0));
+        gradient_of[loss.id().index()] = Some(self.blaming(place, &None, || loss.full_like(1.0)));
         for node in nodes.iter().rev() {
             let dys: Vec<_> = node.outputs.iter().map(|y| gradient_of[y.index()]).collect();
             let wanted: Vec<bool> = node.inputs.iter().map(|x| depends[x.index()]).collect();
@@ -44,7 +44,8 @@ impl Graph {
             }
             let x: Vec<_> = node.inputs.iter().map(|&id| self.tensor(id)).collect();
             let y: Vec<_> = node.outputs.iter().map(|&id| self.tensor(id)).collect();
-            let dxs = node.op.gradient(&At { x: &x, y: &y, dys: &dys, wanted: &wanted });
+            let at = At { x: &x, y: &y, dys: &dys, wanted: &wanted };
+            let dxs = self.blaming(node.place, &node.label, || node.op.gradient(&at));
             debug_assert_eq!(dxs.len(), x.len(), "{}: one gradient per input", node.op.name());
             for ((x, dx), wanted) in x.iter().zip(dxs).zip(wanted) {
                 let (Some(dx), true) = (dx, wanted) else { continue };
@@ -53,17 +54,24 @@ impl Graph {
                 }
                 debug_assert_eq!(dx.shape(), x.shape(), "{}: gradient and input differ", node.op.name());
                 let sum = &mut gradient_of[x.id().index()];
-                *sum = Some(sum.map_or(dx, |known| known + dx));
+                *sum = Some(sum.map_or(dx, |known| self.blaming(node.place, &node.label, || known + dx)));
             }
         }
-        wrt.iter().map(|x| gradient_of[x.id().index()].unwrap_or_else(|| x.zeros_like())).collect()
+        let zeros = |x: &Tensor<'g>| self.blaming(place, &None, || x.zeros_like());
+        wrt.iter().map(|x| gradient_of[x.id().index()].unwrap_or_else(|| zeros(x))).collect()
     }
 
     /// The values that `outputs` and the updates need, marked by number.
     pub fn live(&self, outputs: &[ValueId]) -> Vec<bool> {
-        let mut live = vec![false; self.values()];
         let updates = self.updates();
-        for id in outputs.iter().chain(updates.iter().flat_map(|(state, next)| [state, next])) {
+        let ends = updates.iter().flat_map(|(state, next)| [*state, *next]);
+        self.needed(&outputs.iter().copied().chain(ends).collect::<Vec<_>>())
+    }
+
+    /// As [`Graph::live`], without the updates.
+    pub(crate) fn needed(&self, ends: &[ValueId]) -> Vec<bool> {
+        let mut live = vec![false; self.values()];
+        for id in ends {
             live[id.index()] = true;
         }
         for node in self.nodes().iter().rev() {

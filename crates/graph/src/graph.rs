@@ -53,8 +53,13 @@ pub struct Node {
     pub inputs: Vec<ValueId>,
     /// What it makes.
     pub outputs: Vec<ValueId>,
-    /// The line of the model that asked for it.
+    /// The line of the model that asked for it; of a gradient's node, the line that asked for what is
+    /// differentiated.
     pub place: &'static Location<'static>,
+    /// The part of the model that it was made in, if that has a name: see [`Graph::labelled`].
+    pub label: Option<Arc<str>>,
+    /// Whether it was made by [`Graph::gradients`].
+    pub backward: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -63,6 +68,9 @@ struct Inner {
     nodes: Vec<Node>,
     /// `(state, its next value)`: written back at the end of a run.
     updates: Vec<(ValueId, ValueId)>,
+    /// While gradients are made: the line of the model that they are due to.
+    blame: Option<&'static Location<'static>>,
+    label: Option<Arc<str>>,
     error: Option<Error>,
 }
 
@@ -175,6 +183,11 @@ impl Graph {
         if inputs.iter().any(|x| x.is_poison()) {
             return poison();
         }
+        let (blame, label) = {
+            let inner = self.inner.borrow();
+            (inner.blame, inner.label.clone())
+        };
+        let (place, backward) = (blame.unwrap_or(place), blame.is_some());
         let metas: Vec<Meta> = inputs.iter().map(|x| x.meta()).collect();
         let inferred = op.infer(&metas).and_then(|metas| {
             match metas.iter().find(|m| !m.shape.elements().lt(&(1 << 40))) {
@@ -195,7 +208,7 @@ impl Graph {
                         .map(|(i, meta)| Value { meta, origin: Origin::Node(node, i) }),
                 );
                 let inputs = inputs.iter().map(|x| x.id()).collect();
-                inner.nodes.push(Node { op, inputs, outputs: outputs.clone(), place });
+                inner.nodes.push(Node { op, inputs, outputs: outputs.clone(), place, label, backward });
                 outputs.into_iter().map(|id| self.tensor(id)).collect()
             }
             Err(error) => {
@@ -203,6 +216,33 @@ impl Graph {
                 poison()
             }
         }
+    }
+
+    /// Makes nodes as parts of gradients that are due to this line and part of the model. What was before
+    /// comes back after.
+    pub(crate) fn blaming<R>(
+        &self,
+        place: &'static Location<'static>,
+        label: &Option<Arc<str>>,
+        make: impl FnOnce() -> R,
+    ) -> R {
+        let blame = self.inner.borrow_mut().blame.replace(place);
+        let made = self.with_label(label.clone(), make);
+        self.inner.borrow_mut().blame = blame;
+        made
+    }
+
+    /// Gives the nodes that `make` makes a name, as that of a layer, and their gradients too: what looks
+    /// for faults tells it. Inside another label this one holds.
+    pub fn labelled<R>(&self, label: &str, make: impl FnOnce() -> R) -> R {
+        self.with_label(Some(label.into()), make)
+    }
+
+    fn with_label<R>(&self, label: Option<Arc<str>>, make: impl FnOnce() -> R) -> R {
+        let before = std::mem::replace(&mut self.inner.borrow_mut().label, label);
+        let made = make();
+        self.inner.borrow_mut().label = before;
+        made
     }
 
     /// Records a mistake and gives the tensor that stands for it.

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use anygrad_core::{Array, Context, DType, Error, Result, Shape};
 
-use crate::{Graph, Meta, Origin, Tensor, ValueId};
+use crate::{Graph, Meta, Node, Origin, Tensor, ValueId};
 
 /// What the interpreter computes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +76,11 @@ impl Interpreter {
         self.named.insert(name.into(), values);
     }
 
+    /// An input or a piece of state in full precision.
+    pub fn values(&self, name: &str) -> Option<Values> {
+        self.named.get(name).cloned()
+    }
+
     /// An input or a piece of state as it stands, rounded to its dtype.
     pub fn read(&self, name: &str) -> Option<Array> {
         self.named.get(name).map(Values::to_array)
@@ -95,8 +100,49 @@ impl Interpreter {
     /// # Errors
     /// As [`Interpreter::run`].
     pub fn run_values(&mut self, graph: &Graph, outputs: &[ValueId]) -> Result<Vec<Values>> {
+        let updates = graph.updates();
+        let nexts = updates.iter().map(|(_, next)| *next);
+        let wanted: Vec<ValueId> = outputs.iter().copied().chain(nexts).collect();
+        let mut results = self.compute(graph, &wanted, graph.live(outputs), &mut |_, _| true)?;
+        for ((state, _), next) in updates.iter().zip(results.split_off(outputs.len())) {
+            if let Origin::State(name) = graph.origin(*state) {
+                self.named.insert(name, next);
+            }
+        }
+        Ok(results)
+    }
+
+    /// As [`Interpreter::run_values`], and the state stays as it is.
+    ///
+    /// # Errors
+    /// As [`Interpreter::run`].
+    pub fn evaluate(&self, graph: &Graph, outputs: &[ValueId]) -> Result<Vec<Values>> {
+        self.compute(graph, outputs, graph.needed(outputs), &mut |_, _| true)
+    }
+
+    /// Computes outputs and updates node by node and shows each to `look`, until that says `false`. The
+    /// state stays as it is.
+    ///
+    /// # Errors
+    /// As [`Interpreter::run`].
+    pub fn watch(
+        &self,
+        graph: &Graph,
+        outputs: &[ValueId],
+        look: &mut dyn FnMut(&Node, &[Values]) -> bool,
+    ) -> Result<()> {
+        self.compute(graph, &[], graph.live(outputs), look).map(|_| ())
+    }
+
+    /// The values `wanted`; those marked as `live` are computed, in order, as long as `look` says so.
+    fn compute(
+        &self,
+        graph: &Graph,
+        wanted: &[ValueId],
+        live: Vec<bool>,
+        look: &mut dyn FnMut(&Node, &[Values]) -> bool,
+    ) -> Result<Vec<Values>> {
         graph.check()?;
-        let live = graph.live(outputs);
         let mut values: Vec<Option<Values>> = vec![None; graph.values()];
         for index in (0..values.len()).filter(|&i| live[i]) {
             let id = ValueId(index as u32);
@@ -114,8 +160,7 @@ impl Interpreter {
         for id in nodes.iter().flat_map(|n| &n.inputs) {
             readers[id.index()] += 1;
         }
-        let updates = graph.updates();
-        for id in outputs.iter().chain(updates.iter().map(|(_, next)| next)) {
+        for id in wanted {
             readers[id.index()] += 1;
         }
         for node in &nodes {
@@ -133,11 +178,15 @@ impl Interpreter {
                     .context(|| node.op.name())?;
                 node.op.reference(&x, &mut y);
             }
-            for (id, mut value) in node.outputs.iter().zip(y) {
-                if self.precision == Precision::F32 {
-                    value.round();
-                }
-                values[id.index()] = Some(value);
+            if self.precision == Precision::F32 {
+                y.iter_mut().for_each(Values::round);
+            }
+            if !look(node, &y) {
+                return Ok(Vec::new());
+            }
+            for (id, value) in node.outputs.iter().zip(y) {
+                // What nobody reads takes no memory.
+                values[id.index()] = (readers[id.index()] > 0).then_some(value);
             }
             for id in &node.inputs {
                 readers[id.index()] -= 1;
@@ -151,13 +200,7 @@ impl Interpreter {
                 .clone()
                 .ok_or_else(|| Error::internal(format!("value {} was not computed", id.0)))
         };
-        let results = outputs.iter().map(read).collect::<Result<Vec<_>>>()?;
-        for (state, next) in updates {
-            if let Origin::State(name) = graph.origin(state) {
-                self.named.insert(name, read(&next)?);
-            }
-        }
-        Ok(results)
+        wanted.iter().map(read).collect()
     }
 
     fn named_value(&self, graph: &Graph, id: ValueId, name: &str, meta: Meta) -> Result<Values> {

@@ -20,6 +20,7 @@
 
 mod backward;
 mod case;
+mod check;
 mod graph;
 mod interpret;
 mod layout;
@@ -29,6 +30,7 @@ mod tensor;
 
 pub use anygrad_core as core;
 pub use case::{Case, CaseGraph, Fill, Mismatch, Tolerance};
+pub use check::{GradientOptions, GradientReport, GradientVerdict, ParameterCheck, Probe, check_gradients};
 pub use graph::{Graph, Node, NodeId, Origin, ValueId};
 pub use interpret::{Interpreter, Precision, Values};
 pub use layout::{Layout, Meta};

@@ -35,10 +35,12 @@ mod train;
 pub use activation::Activation;
 pub use init::Init;
 pub use layers::*;
-pub use loss::{Loss, Reduction};
+pub use loss::{Ctc, Loss, MarginRanking, Reduction, TripletMargin};
 pub use metrics::Metric;
-pub use optim::{Adagrad, Adam, Clip, Optimizer, RmsProp, Settings, Sgd, minimize};
+pub use optim::{
+    Adadelta, Adagrad, Adam, Adamax, Clip, Lion, Nadam, Optimizer, RmsProp, Settings, Sgd, minimize,
+};
 pub use progress::Progress;
-pub use schedule::Schedule;
+pub use schedule::{Plateau, Schedule};
 pub use scope::{Mode, Parameter, Role, Row, Scope};
 pub use train::{Epoch, FitOptions, History, Observer, Scores, Silent, Start, Step, Trainer};

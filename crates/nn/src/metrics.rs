@@ -44,7 +44,7 @@ impl Metric {
             Metric::Accuracy if last > 1 && loss.takes_classes() => {
                 answers(p).eq(targets).cast(DType::F32).mean_all()
             }
-            Metric::Accuracy if last > 1 && matches!(loss, Loss::CrossEntropy { .. }) => {
+            Metric::Accuracy if last > 1 && loss.takes_distributions() => {
                 answers(p).eq(answers(same())).cast(DType::F32).mean_all()
             }
             Metric::Accuracy => {

@@ -129,7 +129,8 @@ impl<'g> Scope<'g> {
         let unique = self.unique(name);
         self.path.push(unique);
         let (rows, parameters) = (self.rows.len(), self.parameters.len());
-        let (y, more) = build(self);
+        let (graph, path) = (self.graph, self.path.join("."));
+        let (y, more) = graph.labelled(&path, || build(self));
         // Layers that are made of others are told by those.
         if self.rows.len() == rows && !y.is_poison() {
             let count = |role| {
@@ -137,7 +138,7 @@ impl<'g> Scope<'g> {
                 own.map(|p| p.shape.elements()).sum()
             };
             let parameters = (count(Role::Trainable), count(Role::Fixed));
-            self.rows.push(Row { name: self.path.join("."), output: y.shape(), parameters });
+            self.rows.push(Row { name: path, output: y.shape(), parameters });
         }
         self.path.pop();
         (y, more)

@@ -59,7 +59,8 @@ fn losses_of_probabilities() {
         [0.5, 0.5, 0.5, 0.5],
         [0.5 * ln(2.0) + 0.5 * ln(0.5 / 0.75), 0.0],
     );
-    let from_probabilities = Loss::CrossEntropy { from_logits: false, label_smoothing: 0.0 };
+    let from_probabilities =
+        Loss::CrossEntropy { from_logits: false, label_smoothing: 0.0, class_weights: vec![] };
     two_rows(from_probabilities, [0.25, 0.75, 1.0, 3.0], [0.0, 1.0, 1.0, 0.0], [-ln(0.75), -ln(0.25)]);
 }
 
@@ -80,7 +81,7 @@ fn logits_keep_their_digits_far_out() {
 
 #[test]
 fn smoothing_moves_targets() {
-    let smoothed = Loss::BinaryCrossEntropy { from_logits: true, label_smoothing: 0.2 };
+    let smoothed = Loss::BinaryCrossEntropy { from_logits: true, label_smoothing: 0.2, pos_weight: vec![] };
     let plain = |z: f64, t: f64| z.max(0.0) - z * t + (-z.abs()).exp().ln_1p();
     two_rows(
         smoothed,
@@ -88,7 +89,7 @@ fn smoothing_moves_targets() {
         [1.0, 1.0, 0.0, 0.0],
         [plain(1.0, 0.9), (plain(-2.0, 0.1) + plain(0.0, 0.1)) / 2.0],
     );
-    let smoothed = Loss::CrossEntropy { from_logits: true, label_smoothing: 0.2 };
+    let smoothed = Loss::CrossEntropy { from_logits: true, label_smoothing: 0.2, class_weights: vec![] };
     let all = (1f64.exp() + 1.0).ln();
     two_rows(
         smoothed,
@@ -104,7 +105,12 @@ fn class_numbers_choose_and_padding_does_not_count() {
     let logits = input(&graph, &[3, 3], &[0.0, 0.0, 0.0, 2.0, 1.0, 0.0, 5.0, 5.0, 5.0]);
     let classes = graph.constant(Array::i32(&[3], [2, 0, -1]).unwrap());
     let all = (2f64.exp() + 1f64.exp() + 1.0).ln();
-    let padded = Loss::SparseCrossEntropy { from_logits: true, ignore_index: Some(-1) };
+    let padded = Loss::SparseCrossEntropy {
+        from_logits: true,
+        label_smoothing: 0.0,
+        class_weights: vec![],
+        ignore_index: Some(-1),
+    };
     near(&run(&graph, padded.losses(logits, classes)), &[3f64.ln(), all - 2.0, 0.0]);
     near(&run(&graph, padded.mean(logits, classes)), &[(3f64.ln() + all - 2.0) / 2.0]);
     near(&run(&graph, Loss::sparse_cross_entropy().mean(logits, classes)), &[(3f64.ln() + all - 2.0) / 3.0]);

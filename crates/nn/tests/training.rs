@@ -6,9 +6,10 @@ use std::ops::ControlFlow;
 
 use anygrad_core::{Array, Random, Result};
 use anygrad_gpu::Session;
+use anygrad_graph::GradientOptions;
 use anygrad_nn::{
     Activation, Adam, BatchNorm, Clip, Conv2d, Dense, Dropout, Embedding, Epoch, FitOptions, Flatten, Gru,
-    Layer, Loss, Lstm, MaxPool2d, Metric, Observer, Optimizer, Padding, Progress, RmsProp, Schedule,
+    Layer, Loss, Lstm, MaxPool2d, Metric, Observer, Optimizer, Padding, Plateau, Progress, RmsProp, Schedule,
     Sequential, Sgd, Silent, Start, Step, Trainer,
 };
 use pollster::block_on;
@@ -349,4 +350,79 @@ fn a_progress_bar_changes_nothing() {
         block_on(trainer.fit((&x, &y), Some((&x, &y)), &options(2, 3), observer)).unwrap()
     };
     assert_eq!(watched(&mut Progress::new().report_every(1)), watched(&mut Silent));
+}
+
+#[test]
+fn a_plateau_lowers_the_rate_between_epochs() {
+    // Nothing is learned from rows of 0, so the loss never improves.
+    let x = Array::f32(&[2, 1], [0.0; 2]).unwrap();
+    let y = Array::f32(&[2, 1], [1.0; 2]).unwrap();
+    let plateau = || Plateau::new(0.5, 1);
+    let rate = |trainer: &Trainer| {
+        block_on(trainer.session().read_state("optimizer.lr")).unwrap().as_f32().unwrap()[0]
+    };
+    let model = || Dense::new(1).bias(false);
+    let mut alone = trainer(model(), Loss::mse(), Sgd::new(0.8)).plateau(plateau());
+    let mut rates = Vec::new();
+    for _ in 0..5 {
+        fit(&mut alone, &x, &y, &options(1, 2)).unwrap();
+        rates.push(rate(&alone));
+    }
+    // The first epoch is the best so far, two failures follow, and two more.
+    assert_eq!(rates, [0.8, 0.8, 0.4, 0.4, 0.2]);
+    let halving = Schedule::Step { initial: 8.0, step_size: 3, gamma: 0.5 };
+    let mut both = trainer(model(), Loss::mse(), Sgd::new(0.8)).plateau(plateau()).schedule(halving);
+    fit(&mut both, &x, &y, &options(5, 2)).unwrap();
+    // Steps 3 and 4 have 4, the plateau halves from the fourth on.
+    assert_eq!(rate(&both), 2.0);
+}
+
+#[test]
+fn gradients_of_a_model_are_checked_where_it_stands() {
+    let (x, y) = (noise(6, 3), Array::i32(&[6], vec![0, 1, 1, 0, 1, 0]).unwrap());
+    let model = Sequential::new()
+        .add(Dense::new(4).activation(Activation::Tanh).kernel_l2(0.01))
+        .add(Dropout::new(0.25))
+        .add(Dense::new(2));
+    let mut trainer = trainer(model, Loss::sparse_cross_entropy(), Adam::new(0.01)).seed(1);
+    fit(&mut trainer, &x, &y, &options(2, 6)).unwrap();
+    let before = block_on(trainer.read_parameter("dense.kernel")).unwrap();
+    let report = block_on(trainer.check_gradients(&x, &y, &GradientOptions::default())).unwrap();
+    assert!(report.passed() && report.warnings().count() == 0, "{report}");
+    let names: Vec<&str> = report.parameters.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!(names, ["dense.kernel", "dense.bias", "dense_1.kernel", "dense_1.bias"]);
+    assert_eq!(block_on(trainer.read_parameter("dense.kernel")).unwrap(), before);
+    // A unit that no input reaches learns nothing, and is named.
+    let dead = Array::f32(&[1, 3], vec![0.0; 3]).unwrap();
+    let one = Array::i32(&[1], vec![0]).unwrap();
+    trainer.write_parameter("dense_1.kernel", &Array::f32(&[4, 2], vec![0.0; 8]).unwrap()).unwrap();
+    let report = block_on(trainer.check_gradients(&dead, &one, &GradientOptions::default())).unwrap();
+    let told: Vec<&str> = report.warnings().map(|p| p.name.as_str()).collect();
+    assert!(report.passed() && told.contains(&"dense.bias"), "{report}");
+}
+
+#[test]
+fn the_first_number_that_is_not_finite_is_found() {
+    let (x, y) = line(4);
+    let mut trainer = trainer(Dense::new(1), Loss::mse(), Sgd::new(0.1));
+    trainer.step(&x, &y).unwrap();
+    assert_eq!(block_on(trainer.find_nonfinite(&x, &y)).unwrap(), None);
+    // Its square is too large.
+    trainer.write_parameter("dense.kernel", &Array::f32(&[1, 1], [3e30]).unwrap()).unwrap();
+    let found = block_on(trainer.find_nonfinite(&x, &y)).unwrap().unwrap();
+    assert_eq!((found.op.as_str(), found.backward), ("square", false));
+    assert_eq!(found.label.as_deref(), Some("loss"));
+    assert_eq!(block_on(trainer.read_parameter("dense.kernel")).unwrap().as_f32().unwrap(), [3e30]);
+    trainer.write_parameter("dense.kernel", &Array::f32(&[1, 1], [f32::NAN]).unwrap()).unwrap();
+    let found = block_on(trainer.find_nonfinite(&x, &y)).unwrap().unwrap();
+    assert_eq!(found.op, "state \"dense.kernel\"");
+    // A product that is too large, in the second of two layers.
+    let model = Sequential::new().add(Dense::new(2)).add(Dense::new(1));
+    let mut deep = Trainer::new(Session::interpreter(), model, Loss::mse(), Adam::new(0.1));
+    deep.step(&x, &y).unwrap();
+    deep.write_parameter("dense.kernel", &Array::f32(&[1, 2], [1e20, 1e20]).unwrap()).unwrap();
+    deep.write_parameter("dense_1.kernel", &Array::f32(&[2, 1], [1e20, 1e20]).unwrap()).unwrap();
+    let found = block_on(deep.find_nonfinite(&x, &y)).unwrap().unwrap();
+    assert_eq!((found.op.as_str(), found.label.as_deref()), ("matmul", Some("dense_1")), "{found}");
+    assert!(found.to_string().starts_with("matmul in dense_1 makes "), "{found}");
 }

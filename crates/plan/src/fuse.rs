@@ -98,6 +98,7 @@ fn join(
             fits.then(|| Step {
                 name: format!("{}+{}", writer.name, reader.name),
                 line: reader.line,
+                node: reader.node,
                 work: Work::Kernels(work),
                 inputs: writer.inputs.clone(),
                 outputs: reader.outputs.clone(),

@@ -4,7 +4,9 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use anygrad_graph::core::{Array, Caps, DType, Error, Result};
-use anygrad_graph::{Call, Graph, Kernels, Layout, Lowering, Meta, Node, Op, Origin, Tensor, ValueId};
+use anygrad_graph::{
+    Call, Graph, Kernels, Layout, Lowering, Meta, Node, NodeId, Op, Origin, Tensor, ValueId,
+};
 
 use crate::body::{Body, Instruction, Load};
 
@@ -61,6 +63,8 @@ pub(crate) struct KernelWork {
 pub(crate) struct Step {
     pub(crate) name: String,
     pub(crate) line: Option<&'static Location<'static>>,
+    /// The node of the graph that it is due to.
+    pub(crate) node: Option<NodeId>,
     pub(crate) work: Work,
     /// What kernels and copies read; a body's loads are not among them.
     pub(crate) inputs: Vec<StorageId>,
@@ -92,6 +96,9 @@ impl Step {
     }
 }
 
+/// The line of the model and the node that a step is due to.
+type Blame = (Option<&'static Location<'static>>, Option<NodeId>);
+
 /// A program on storages.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Program {
@@ -110,13 +117,13 @@ impl Program {
     }
 
     /// A storage with the elements of a value, row-major: its own where it is that already.
-    fn contiguous(&mut self, value: &Value, line: Option<&'static Location<'static>>) -> StorageId {
+    fn contiguous(&mut self, value: &Value, blame: Blame) -> StorageId {
         let whole = value.layout.meta.shape.elements() == self.storages[value.storage].meta.shape.elements();
-        if value.layout.is_contiguous() && whole { value.storage } else { self.copy(value, line) }
+        if value.layout.is_contiguous() && whole { value.storage } else { self.copy(value, blame) }
     }
 
     /// A new storage with the elements of a value, row-major.
-    fn copy(&mut self, value: &Value, line: Option<&'static Location<'static>>) -> StorageId {
+    fn copy(&mut self, value: &Value, (line, node): Blame) -> StorageId {
         let meta = value.layout.meta;
         let output = self.add_storage(meta, Source::Step);
         let mut body = Body::default();
@@ -125,6 +132,7 @@ impl Program {
         self.steps.push(Step {
             name: "copy".into(),
             line,
+            node,
             work: Work::Pointwise(body),
             inputs: Vec::new(),
             outputs: vec![output],
@@ -197,13 +205,17 @@ fn lower_node(
     caps: &Caps,
 ) -> Result<()> {
     let line = Some(node.place);
+    let node_id = node.outputs.first().and_then(|y| match graph.origin(*y) {
+        Origin::Node(id, _) => Some(id),
+        _ => None,
+    });
     let metas: Vec<Meta> = node.outputs.iter().map(|y| graph.meta(*y)).collect();
     let mut x = Vec::with_capacity(node.inputs.len());
     for (i, id) in node.inputs.iter().enumerate() {
         let value = values[id.index()].clone();
         let mut value = value.ok_or_else(|| Error::internal(format!("input {i} was not computed")))?;
         if !node.op.accepts(i, &value.layout) {
-            let storage = program.copy(&value, line);
+            let storage = program.copy(&value, (line, node_id));
             value = Value { storage, layout: Layout::contiguous(value.layout.meta) };
         }
         x.push(value);
@@ -217,6 +229,7 @@ fn lower_node(
             program.steps.push(Step {
                 name: node.op.name().into(),
                 line,
+                node: node_id,
                 work: Work::Host(Arc::clone(&node.op), layouts),
                 inputs: x.iter().map(|value| value.storage).collect(),
                 outputs: outputs.clone(),
@@ -230,6 +243,7 @@ fn lower_node(
             program.steps.push(Step {
                 name: node.op.name().into(),
                 line,
+                node: node_id,
                 work: Work::Pointwise(body),
                 inputs: Vec::new(),
                 outputs: vec![output],
@@ -244,6 +258,7 @@ fn lower_node(
             program.steps.push(Step {
                 name: node.op.name().into(),
                 line,
+                node: node_id,
                 work: Work::Kernels(KernelWork {
                     kernels,
                     scratch,
@@ -312,11 +327,11 @@ fn finish(
             .ok_or_else(|| Error::internal(format!("value {} was not computed", id.index())))?;
         match program.storages[value.storage].source {
             Source::State(_) => {
-                let copy = program.copy(value, None);
+                let copy = program.copy(value, (None, None));
                 first.extend(program.steps.pop());
                 Ok(copy)
             }
-            _ => Ok(program.contiguous(value, None)),
+            _ => Ok(program.contiguous(value, (None, None))),
         }
     };
     for output in outputs {

@@ -111,5 +111,12 @@ impl Placed {
 }
 
 fn copy_step(from: StorageId, to: StorageId) -> Step {
-    Step { name: "copy".into(), line: None, work: Work::Copy, inputs: vec![from], outputs: vec![to] }
+    Step {
+        name: "copy".into(),
+        line: None,
+        node: None,
+        work: Work::Copy,
+        inputs: vec![from],
+        outputs: vec![to],
+    }
 }

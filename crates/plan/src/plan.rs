@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anygrad_graph::core::{Array, Caps, Error, Result};
 use anygrad_graph::shaders::{self, Kernel, PointwiseParams};
-use anygrad_graph::{Dispatch, Layout, Meta, Op, Operand, workgroups};
+use anygrad_graph::{Dispatch, Layout, Meta, NodeId, Op, Operand, workgroups};
 
 use crate::body::Body;
 use crate::lower::{KernelWork, Source, Step as Lowered, StorageId, Work};
@@ -87,6 +87,8 @@ pub struct Step {
     pub name: String,
     /// The line of the model, where there is one.
     pub line: Option<&'static Location<'static>>,
+    /// The node of the graph that it computes, where there is one; the last one of several.
+    pub node: Option<NodeId>,
     /// What was joined to the kernel, as an expression.
     pub epilogue: Option<String>,
     /// The pointwise functions that are called.
@@ -95,6 +97,8 @@ pub struct Step {
     pub reads: Vec<SlotId>,
     /// Written slots.
     pub writes: Vec<SlotId>,
+    /// Shape and dtype of what is written, slot by slot.
+    pub results: Vec<Meta>,
     /// What the device does.
     pub actions: Vec<Action>,
 }
@@ -289,10 +293,12 @@ impl Assembly<'_> {
         Ok(Step {
             name: step.name.clone(),
             line: step.line,
+            node: step.node,
             epilogue: step.body().map(Body::to_string),
             functions: step.body().map_or(Vec::new(), Body::functions),
             reads: self.slots(&reads)?,
             writes: self.slots(&step.outputs)?,
+            results: step.outputs.iter().map(|&output| self.placed.program.storages[output].meta).collect(),
             actions,
         })
     }

@@ -39,11 +39,6 @@ const LATER: &[&str] = &[
     "einsum",
     "gather_nd",
     "topk",
-    // Optimizers.
-    "adadelta",
-    "adamax",
-    "lion",
-    "nadam",
 ];
 
 fn main() -> ExitCode {

@@ -6,6 +6,7 @@ mod activation;
 mod argmax;
 mod concat;
 mod conv;
+mod ctc;
 mod detach;
 mod dropout;
 mod gather;
@@ -29,7 +30,9 @@ mod unfold;
 mod view;
 
 pub use conv::Conv;
-pub use optimizer::{Adagrad, Adam, Convention, RmsProp, Sgd, UpdateRule, WeightDecay};
+pub use optimizer::{
+    Adadelta, Adagrad, Adam, Adamax, Convention, Lion, Nadam, RmsProp, Sgd, UpdateRule, WeightDecay,
+};
 pub use pad_mode::PadMode;
 pub use pool::{IndexBase, Pool};
 pub use recurrent::{Activation, LstmOutput, Recurrent, RecurrentCell, RecurrentOutput};
@@ -45,6 +48,7 @@ pub fn cases() -> Vec<Case> {
         argmax::cases(),
         concat::cases(),
         conv::cases(),
+        ctc::cases(),
         detach::cases(),
         dropout::cases(),
         gather::cases(),

@@ -3,11 +3,18 @@
 //! Keras and PyTorch differ in where epsilon stands and in what weight decay means; each optimizer
 //! has a constructor for either convention. `new` follows Keras.
 
-mod clip;
-mod rules;
+#[macro_use]
+mod optimizer;
 
+mod adagrad;
+mod adam;
+mod clip;
+mod sgd;
+
+pub use adagrad::{Adadelta, Adagrad, RmsProp};
+pub use adam::{Adam, Adamax, Nadam};
 pub use clip::Clip;
-pub use rules::{Adagrad, Adam, RmsProp, Sgd};
+pub use sgd::{Lion, Sgd};
 
 use anygrad_core::{Array, DType};
 use anygrad_graph::Tensor;
@@ -78,7 +85,8 @@ pub fn minimize<'g>(scope: &mut Scope<'g>, optimizer: &dyn Optimizer, loss: Tens
             scope.optimizer_state(format!("optimizer.{name}.{slot}"), &parameter.shape(), init)
         };
         let state: Vec<Tensor<'g>> = optimizer.rule().slots().into_iter().map(&mut keep).collect();
-        let next = optimizer.rule().update(parameter, gradient, &state, lr, step);
+        let label = format!("update of {name}");
+        let next = graph.labelled(&label, || optimizer.rule().update(parameter, gradient, &state, lr, step));
         for (old, new) in [parameter].into_iter().chain(state).zip(next) {
             graph.update(old, new);
         }

@@ -1,6 +1,8 @@
 use anygrad_core::{Array, Error, Random, Result};
 
 use super::programs::Kind;
+use crate::optim::LR;
+
 use super::{Epoch, History, Observer, Start, Step, Trainer, data};
 
 /// How to train.
@@ -88,7 +90,7 @@ impl Trainer {
             self.epochs = number;
             if !scores.loss.is_finite() && !options.allow_nan {
                 return Err(Error::input(format!(
-                    "the loss of epoch {number} is {}: lower the learning rate, clip the gradients or scale the data",
+                    "the loss of epoch {number} is {}: lower the learning rate, clip the gradients or scale the data; Trainer::find_nonfinite finds where it arises",
                     scores.loss
                 )));
             }
@@ -96,6 +98,8 @@ impl Trainer {
                 Some(pair) => Some(self.evaluate_checked(pair, validation_batch).await?),
                 None => None,
             };
+            let loss = validation.as_ref().map_or(scores.loss, |validation| validation.loss);
+            self.take_note(loss).await?;
             let epoch = Epoch { number, train: scores, validation };
             let go_on = observer.on_epoch_end(&epoch);
             history.epochs.push(epoch);
@@ -104,5 +108,16 @@ impl Trainer {
             }
         }
         Ok(history)
+    }
+
+    /// Tells the plateau of an epoch's loss. A schedule looks at its scale in each step.
+    async fn take_note(&mut self, loss: f64) -> Result<()> {
+        let Some(plateau) = &mut self.plateau else { return Ok(()) };
+        let change = plateau.scale().recip() * plateau.observe(loss);
+        if change != 1.0 && change.is_finite() && self.schedule.is_none() {
+            let lr = self.session.read_state(LR).await?.to_f64();
+            self.set_lr(lr.first().copied().unwrap_or(0.0) * change)?;
+        }
+        Ok(())
     }
 }

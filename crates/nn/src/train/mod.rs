@@ -1,6 +1,7 @@
 //! Training: programs by batch size, epochs, evaluation, prediction.
 
 mod data;
+mod debug;
 mod fit;
 mod history;
 mod programs;
@@ -15,7 +16,7 @@ use anygrad_core::{Array, DType, Error, Result, Shape};
 use anygrad_gpu::{Program, Session};
 
 use crate::optim::LR;
-use crate::{Layer, Loss, Metric, Optimizer, Parameter, Role, Schedule};
+use crate::{Layer, Loss, Metric, Optimizer, Parameter, Plateau, Role, Schedule};
 use programs::Kind;
 
 /// A model with all that is needed to train it.
@@ -29,6 +30,7 @@ pub struct Trainer {
     optimizer: Box<dyn Optimizer>,
     metrics: Vec<Metric>,
     schedule: Option<Schedule>,
+    plateau: Option<Plateau>,
     seed: u64,
     /// Compiled when first needed; the last batch of an epoch has a size of its own.
     programs: HashMap<(Kind, usize), Program>,
@@ -59,6 +61,7 @@ impl Trainer {
             optimizer: Box::new(optimizer),
             metrics: Vec::new(),
             schedule: None,
+            plateau: None,
             seed: 0,
             programs: HashMap::new(),
             features: None,
@@ -85,6 +88,13 @@ impl Trainer {
     /// Changes the learning rate from step to step; it takes the place of the optimizer's own.
     pub fn schedule(mut self, schedule: Schedule) -> Self {
         self.schedule = Some(schedule);
+        self
+    }
+
+    /// Multiplies the learning rate, the schedule's or the optimizer's, by a factor that shrinks when the
+    /// loss of the epochs of [`Trainer::fit`] no longer improves: on the validation data if there are any.
+    pub fn plateau(mut self, plateau: Plateau) -> Self {
+        self.plateau = Some(plateau);
         self
     }
 
@@ -175,7 +185,8 @@ impl Trainer {
         let rows = data::rows(features);
         self.prepare(Kind::Train, rows, Some(targets))?;
         if let Some(schedule) = &self.schedule {
-            self.session.write_state(LR, &Array::scalar(schedule.lr(self.steps) as f32))?;
+            let scale = self.plateau.as_ref().map_or(1.0, Plateau::scale);
+            self.session.write_state(LR, &Array::scalar((schedule.lr(self.steps) * scale) as f32))?;
         }
         self.run(Kind::Train, features, Some(targets))?;
         self.steps += 1;

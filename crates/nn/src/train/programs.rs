@@ -2,7 +2,7 @@
 
 use anygrad_core::{Array, Context, DType, Error, Result, Shape};
 use anygrad_gpu::Program;
-use anygrad_graph::Graph;
+use anygrad_graph::{Graph, Tensor};
 
 use super::{Scores, Trainer, data};
 use crate::metrics::accumulate;
@@ -16,8 +16,16 @@ pub(super) enum Kind {
     Predict,
 }
 
-const FEATURES: &str = "features";
-const TARGETS: &str = "targets";
+/// A model in a graph.
+pub(super) struct Built<'g> {
+    pub(super) scope: Scope<'g>,
+    pub(super) predictions: Tensor<'g>,
+    /// The loss with the penalties of the layers, and the metrics, where there are targets.
+    pub(super) total: Option<(Tensor<'g>, Vec<Tensor<'g>>)>,
+}
+
+pub(super) const FEATURES: &str = "features";
+pub(super) const TARGETS: &str = "targets";
 
 impl Kind {
     /// The state that sums loss and metrics over an epoch: `[1 + metrics]`.
@@ -36,28 +44,12 @@ impl Trainer {
         if self.programs.contains_key(&(kind, rows)) {
             return Ok(());
         }
-        let (row, dtype) = self.features.ok_or_else(|| Error::internal("features of unknown shape"))?;
         let graph = Graph::new();
-        let mode = if kind == Kind::Train { Mode::Train } else { Mode::Evaluate };
-        let mut scope = Scope::new(&graph, mode, self.seed);
-        let x = graph.input(FEATURES, &[&[rows], &row[..]].concat(), dtype);
-        let predictions = scope.model(&*self.model, x);
-        graph.check()?;
-        if predictions.shape().first() != Some(&rows) {
-            return Err(Error::shape(format!(
-                "the model makes {} of {rows} rows: the first axis must stay the batch",
-                predictions.shape()
-            )));
-        }
-        let output = match (kind, targets) {
-            (Kind::Predict, _) | (_, None) => predictions,
-            (_, Some(targets)) => {
-                let sizes = targets.shape().with(0, rows);
-                let y = graph.input(TARGETS, &sizes, targets.dtype());
-                let loss = self.loss.mean(predictions, y);
-                let total = scope.penalized(loss);
-                let mut means = vec![total];
-                means.extend(self.metrics.iter().map(|metric| metric.mean(&self.loss, predictions, y)));
+        let Built { mut scope, predictions, total } = self.forward(&graph, kind, rows, targets)?;
+        let output = match total {
+            None => predictions,
+            Some((total, metrics)) => {
+                let means: Vec<_> = [total].into_iter().chain(metrics).collect();
                 accumulate(graph.state(kind.sums(), &[means.len()]), &means, rows);
                 if kind == Kind::Train {
                     minimize(&mut scope, &*self.optimizer, total);
@@ -78,6 +70,37 @@ impl Trainer {
         }
         self.programs.insert((kind, rows), program);
         Ok(())
+    }
+
+    /// The model on so many rows, and, where there are targets and it is not for prediction, the loss.
+    pub(super) fn forward<'g>(
+        &self,
+        graph: &'g Graph,
+        kind: Kind,
+        rows: usize,
+        targets: Option<&Array>,
+    ) -> Result<Built<'g>> {
+        let (row, dtype) = self.features.ok_or_else(|| Error::internal("features of unknown shape"))?;
+        let mode = if kind == Kind::Train { Mode::Train } else { Mode::Evaluate };
+        let mut scope = Scope::new(graph, mode, self.seed);
+        let x = graph.input(FEATURES, &[&[rows], &row[..]].concat(), dtype);
+        let predictions = scope.model(&*self.model, x);
+        graph.check()?;
+        if predictions.shape().first() != Some(&rows) {
+            return Err(Error::shape(format!(
+                "the model makes {} of {rows} rows: the first axis must stay the batch",
+                predictions.shape()
+            )));
+        }
+        let total = targets.filter(|_| kind != Kind::Predict).map(|targets| {
+            let sizes = targets.shape().with(0, rows);
+            let y = graph.input(TARGETS, &sizes, targets.dtype());
+            let loss = graph.labelled("loss", || self.loss.mean(predictions, y));
+            let total = scope.penalized(loss);
+            let metrics = self.metrics.iter().map(|metric| metric.mean(&self.loss, predictions, y));
+            (total, metrics.collect())
+        });
+        Ok(Built { scope, predictions, total })
     }
 
     pub(super) fn program(&mut self, kind: Kind, rows: usize) -> Result<&mut Program> {

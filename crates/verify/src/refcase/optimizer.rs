@@ -3,7 +3,9 @@
 use anygrad_core::{Array, DType, Error, Result};
 use anygrad_gpu::Session;
 use anygrad_graph::Graph;
-use anygrad_graph::ops::{Adagrad, Adam, Convention, RmsProp, Sgd, UpdateRule, WeightDecay};
+use anygrad_graph::ops::{
+    Adadelta, Adagrad, Adam, Adamax, Convention, Lion, Nadam, RmsProp, Sgd, UpdateRule, WeightDecay,
+};
 use anygrad_nn::Clip;
 
 use super::case::Case;
@@ -92,6 +94,7 @@ fn rule(case: &Case) -> Result<Box<dyn UpdateRule>> {
         Some(decay) => WeightDecay::L2(decay),
     };
     let epsilon = || case.required("epsilon");
+    let betas = || Ok::<_, Error>((case.required("beta_1")?, case.required("beta_2")?));
     let either = |name: &str, other: &str| number(name).map_or_else(|| case.required(other), Ok);
     Ok(match case.op() {
         "sgd" => Box::new(Sgd {
@@ -115,6 +118,15 @@ fn rule(case: &Case) -> Result<Box<dyn UpdateRule>> {
             amsgrad: case.flag("amsgrad"),
             weight_decay,
             convention,
+        }),
+        "adadelta" => Box::new(Adadelta { rho: case.required("rho")?, epsilon: epsilon()?, weight_decay }),
+        "adamax" => Box::new(Adamax { betas: betas()?, epsilon: epsilon()?, weight_decay, convention }),
+        "lion" => Box::new(Lion { betas: betas()?, weight_decay }),
+        "nadam" => Box::new(Nadam {
+            betas: betas()?,
+            epsilon: epsilon()?,
+            momentum_decay: if convention == Convention::Keras { 1.0 } else { 0.004 },
+            weight_decay,
         }),
         other => return Err(unknown("optimizer", other)),
     })

@@ -24,7 +24,7 @@ struct Training {
 
 fn training(id: &str) -> Option<Training> {
     // Keras takes the logits where a model ends in sigmoid or softmax.
-    let binary = Loss::BinaryCrossEntropy { from_logits: true, label_smoothing: 0.0 };
+    let binary = Loss::binary_cross_entropy();
     let sgd = Sgd::default();
     let adam = Adam {
         betas: (0.9, 0.999),
@@ -55,7 +55,8 @@ fn training(id: &str) -> Option<Training> {
             lr: 1e-3,
         },
         "trajectory/g_residual_depthwise_sgd" => {
-            let loss = Loss::CrossEntropy { from_logits: true, label_smoothing: 0.1 };
+            let loss =
+                Loss::CrossEntropy { from_logits: true, label_smoothing: 0.1, class_weights: Vec::new() };
             let rule = Sgd { momentum: 0.9, nesterov: true, ..sgd };
             Training { weights: 8, model: residual, loss, rule: Box::new(rule), lr: 0.05 }
         }

@@ -45,14 +45,16 @@ impl Step for Adagrad {
     const NAME: &'static str = "adagrad";
     const STEPS: bool = false;
 
-    fn element(&self, p: &mut [f64], g: f64, lr: f64, _step: f64) {
-        p[1] += g * g;
-        let root = if self.convention.is_keras() {
-            (p[1] + self.epsilon).sqrt()
-        } else {
-            p[1].sqrt() + self.epsilon
-        };
-        p[0] -= lr * g / root;
+    fn advance(&self, lr: f64, _step: f64) -> impl Fn(&mut [f64], f64) {
+        move |p, g| {
+            p[1] += g * g;
+            let root = if self.convention.is_keras() {
+                (p[1] + self.epsilon).sqrt()
+            } else {
+                p[1].sqrt() + self.epsilon
+            };
+            p[0] -= lr * g / root;
+        }
     }
 
     fn kernel(&self, count: u32) -> (&'static Kernel, Vec<u8>, Vec<(&'static str, bool)>) {

@@ -3,7 +3,7 @@
 
 use anygrad_shaders::{self as shaders, AdamParams, Kernel};
 
-use super::{Convention, Step, UpdateRule, WeightDecay, apply};
+use super::{Convention, Step, UpdateRule, WeightDecay, apply, correction};
 use crate::Tensor;
 
 /// Adam (Kingma and Ba, 2015); AdamW by [`WeightDecay::Decoupled`].
@@ -56,20 +56,22 @@ impl Step for Adam {
     const NAME: &'static str = "adam";
     const STEPS: bool = true;
 
-    fn element(&self, p: &mut [f64], g: f64, lr: f64, step: f64) {
+    fn advance(&self, lr: f64, step: f64) -> impl Fn(&mut [f64], f64) {
         let (beta_1, beta_2) = self.betas;
-        p[1] += (1.0 - beta_1) * (g - p[1]);
-        p[2] += (1.0 - beta_2) * (g * g - p[2]);
-        let mut v = p[2];
-        if self.amsgrad {
-            // NaN stays.
-            v = if p[3] > v { p[3] } else { v };
-            p[3] = v;
-        }
-        let correction = |beta: f64| if step > 0.0 { 1.0 - beta.powf(step) } else { 1.0 };
-        let root_2 = correction(beta_2).sqrt();
+        let root_2 = correction(beta_2, step).sqrt();
         let epsilon = if self.convention.is_keras() { self.epsilon } else { self.epsilon * root_2 };
-        p[0] -= lr * root_2 / correction(beta_1) * p[1] / (v.sqrt() + epsilon);
+        let rate = lr * root_2 / correction(beta_1, step);
+        move |p, g| {
+            p[1] += (1.0 - beta_1) * (g - p[1]);
+            p[2] += (1.0 - beta_2) * (g * g - p[2]);
+            let mut v = p[2];
+            if self.amsgrad {
+                // NaN stays.
+                v = if p[3] > v { p[3] } else { v };
+                p[3] = v;
+            }
+            p[0] -= rate * p[1] / (v.sqrt() + epsilon);
+        }
     }
 
     fn kernel(&self, count: u32) -> (&'static Kernel, Vec<u8>, Vec<(&'static str, bool)>) {

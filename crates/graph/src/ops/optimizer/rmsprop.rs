@@ -61,26 +61,28 @@ impl Step for RmsProp {
     const NAME: &'static str = "rmsprop";
     const STEPS: bool = false;
 
-    fn element(&self, p: &mut [f64], g: f64, lr: f64, _step: f64) {
+    fn advance(&self, lr: f64, _step: f64) -> impl Fn(&mut [f64], f64) {
         let keras = self.convention.is_keras();
-        p[1] = self.rho * p[1] + (1.0 - self.rho) * g * g;
-        let mut spread = p[1];
-        if self.centered {
-            p[2] = self.rho * p[2] + (1.0 - self.rho) * g;
-            // Rounding must not make the variance negative; NaN stays.
-            spread -= p[2] * p[2];
-            spread = if spread < 0.0 { 0.0 } else { spread };
-        }
-        let root = if keras { (spread + self.epsilon).sqrt() } else { spread.sqrt() + self.epsilon };
-        let direction = g / root;
-        if self.momentum == 0.0 {
-            p[0] -= lr * direction;
-            return;
-        }
         let (inside, outside) = if keras { (lr, 1.0) } else { (1.0, lr) };
         let velocity = 2 + usize::from(self.centered);
-        p[velocity] = self.momentum * p[velocity] + inside * direction;
-        p[0] -= outside * p[velocity];
+        move |p, g| {
+            p[1] = self.rho * p[1] + (1.0 - self.rho) * g * g;
+            let mut spread = p[1];
+            if self.centered {
+                p[2] = self.rho * p[2] + (1.0 - self.rho) * g;
+                // Rounding must not make the variance negative; NaN stays.
+                spread -= p[2] * p[2];
+                spread = if spread < 0.0 { 0.0 } else { spread };
+            }
+            let root = if keras { (spread + self.epsilon).sqrt() } else { spread.sqrt() + self.epsilon };
+            let direction = g / root;
+            if self.momentum == 0.0 {
+                p[0] -= lr * direction;
+                return;
+            }
+            p[velocity] = self.momentum * p[velocity] + inside * direction;
+            p[0] -= outside * p[velocity];
+        }
     }
 
     fn kernel(&self, count: u32) -> (&'static Kernel, Vec<u8>, Vec<(&'static str, bool)>) {

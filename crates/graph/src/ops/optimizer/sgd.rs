@@ -53,12 +53,14 @@ impl Step for Sgd {
     const NAME: &'static str = "sgd";
     const STEPS: bool = false;
 
-    fn element(&self, p: &mut [f64], g: f64, lr: f64, _step: f64) {
+    fn advance(&self, lr: f64, _step: f64) -> impl Fn(&mut [f64], f64) {
         let keras = self.convention.is_keras();
         let (inside, outside) = if keras { (-lr, 1.0) } else { (1.0, -lr) };
-        p[1] = self.momentum * p[1] + inside * g;
-        let direction = if self.nesterov { self.momentum * p[1] + inside * g } else { p[1] };
-        p[0] += outside * direction;
+        move |p, g| {
+            p[1] = self.momentum * p[1] + inside * g;
+            let direction = if self.nesterov { self.momentum * p[1] + inside * g } else { p[1] };
+            p[0] += outside * direction;
+        }
     }
 
     fn kernel(&self, count: u32) -> (&'static Kernel, Vec<u8>, Vec<(&'static str, bool)>) {

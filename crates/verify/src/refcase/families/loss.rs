@@ -10,12 +10,13 @@ pub(crate) fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
     let label_smoothing = e.attribute("label_smoothing").as_f64().unwrap_or(0.0);
     let loss = match e.op() {
         "bce_logits" | "bce_logits_smooth" | "bce_probs" => {
-            Loss::BinaryCrossEntropy { from_logits, label_smoothing }
+            Loss::BinaryCrossEntropy { from_logits, label_smoothing, pos_weight: Vec::new() }
         }
-        "cross_entropy" => Loss::CrossEntropy { from_logits, label_smoothing },
+        "cross_entropy" => Loss::CrossEntropy { from_logits, label_smoothing, class_weights: Vec::new() },
         "sparse_cross_entropy" => {
             let ignore_index = e.attribute("ignore_index").as_i64().map(|index| index as i32);
-            Loss::SparseCrossEntropy { from_logits, ignore_index }
+            let class_weights = Vec::new();
+            Loss::SparseCrossEntropy { from_logits, label_smoothing, class_weights, ignore_index }
         }
         "cosine_similarity" => Loss::CosineSimilarity,
         "hinge" => Loss::Hinge,
