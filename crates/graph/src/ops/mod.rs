@@ -4,11 +4,15 @@
 
 mod activation;
 mod argmax;
+mod batch_norm;
+mod by_formula;
 mod concat;
 mod conv;
 mod detach;
 mod dropout;
 mod gather;
+mod layer_norm;
+mod local_response_norm;
 mod matmul;
 mod optimizer;
 mod pad;
@@ -28,6 +32,7 @@ mod taps;
 mod unfold;
 mod view;
 
+pub use batch_norm::BatchNorm;
 pub use conv::Conv;
 pub use optimizer::{Adagrad, Adam, Convention, RmsProp, Sgd, UpdateRule, WeightDecay};
 pub use pad_mode::PadMode;
@@ -43,11 +48,14 @@ pub fn cases() -> Vec<Case> {
     [
         activation::cases(),
         argmax::cases(),
+        batch_norm::cases(),
         concat::cases(),
         conv::cases(),
         detach::cases(),
         dropout::cases(),
         gather::cases(),
+        layer_norm::cases(),
+        local_response_norm::cases(),
         matmul::cases(),
         optimizer::cases(),
         pad::cases(),
