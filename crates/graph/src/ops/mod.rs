@@ -4,6 +4,7 @@
 
 mod activation;
 mod argmax;
+mod attention;
 mod batch_norm;
 mod by_formula;
 mod concat;
@@ -32,6 +33,7 @@ mod taps;
 mod unfold;
 mod view;
 
+pub use attention::{Attention, AttentionDropout};
 pub use batch_norm::BatchNorm;
 pub use conv::Conv;
 pub use optimizer::{Adagrad, Adam, Convention, RmsProp, Sgd, UpdateRule, WeightDecay};
@@ -48,6 +50,7 @@ pub fn cases() -> Vec<Case> {
     [
         activation::cases(),
         argmax::cases(),
+        attention::cases(),
         batch_norm::cases(),
         concat::cases(),
         conv::cases(),
