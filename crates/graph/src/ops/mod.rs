@@ -24,6 +24,7 @@ mod recurrent;
 mod reduce;
 mod resize;
 mod reverse_sequence;
+mod rotary;
 mod rows;
 mod scatter;
 mod shuffle;
@@ -41,6 +42,7 @@ pub use pad_mode::PadMode;
 pub use pool::{IndexBase, Pool};
 pub use recurrent::{Activation, LstmOutput, Recurrent, RecurrentCell, RecurrentOutput};
 pub use resize::{Coordinates, Interpolation, Resize, Rounding};
+pub use rotary::Rotary;
 pub use shuffle::BlockOrder;
 
 use crate::Case;
@@ -69,6 +71,7 @@ pub fn cases() -> Vec<Case> {
         reduce::cases(),
         resize::cases(),
         reverse_sequence::cases(),
+        rotary::cases(),
         scatter::cases(),
         shuffle::cases(),
         slice::cases(),
