@@ -4,10 +4,11 @@
 // four; heads / kv_heads neighbouring heads share keys and values
 // score = scale q . k + mask, p = exp(score - lse), lse = log of the sum of exp(score) over the keys,
 // y = sum over the keys of p v
-// A workgroup of 8 x 8 invocations takes a tile of TILE queries or keys of one head, and COLUMNS columns
-// of the result, and goes through the tiles of the other: 4x4 scores per invocation, shared through
-// workgroup memory, then 4 x PARTS vectors of the result each. Tiles `first` up to `last` of them; where
-// there are too many for one dispatch, the next one adds to what the one before left.
+// A workgroup takes a tile of queries or keys of one head, and COLUMNS columns of the result, and goes
+// through the tiles of the other side, `first` up to `last`; where there are too many for one dispatch,
+// the next one adds to what the one before left. On GPUs it has 8 x 8 invocations with 4x4 scores each,
+// which they share through workgroup memory, and then 4 x PARTS vectors of the result each; on software
+// adapters it is a subgroup of 8, which shares by shuffles.
 // Dispatch: see the modules.  Reads k and v once per tile of queries, q and dy once per tile of keys.
 // use: group, pointwise, tanh, erf, vec4, random
 // variant attention_32: use attention_forward; PARTS = 1u
@@ -19,6 +20,12 @@
 // variant attention_key_32: use attention_key; PARTS = 1u
 // variant attention_key_64: use attention_key; PARTS = 2u
 // variant attention_key_128: use attention_key; PARTS = 4u
+// variant attention_lanes_32: use attention_forward_lanes; PARTS = 1u, ROWS = 16u
+// variant attention_lanes_64: use attention_forward_lanes; PARTS = 2u, ROWS = 16u
+// variant attention_query_lanes_32: use attention_query_lanes; PARTS = 1u, ROWS = 16u
+// variant attention_query_lanes_64: use attention_query_lanes; PARTS = 2u, ROWS = 16u
+// variant attention_key_lanes_32: use attention_key_lanes; PARTS = 1u, ROWS = 8u
+// variant attention_key_lanes_64: use attention_key_lanes; PARTS = 2u, ROWS = 8u
 
 struct Params {
     batches: u32,
@@ -112,11 +119,15 @@ fn scores(product: vec4<f32>, place: Place, query: u32, key: u32) -> vec4<f32> {
     );
 }
 
-fn weight(scores: vec4<f32>, lse: f32) -> vec4<f32> {
+fn weight(scores: vec4<f32>, lse: vec4<f32>) -> vec4<f32> {
     return select(exponential(scores - lse), vec4<f32>(0.0), scores <= vec4<f32>(MASKED));
 }
 
-// What dropout multiplies the probabilities of four keys with.
+// What dropout multiplies a probability with, and those of four keys.
+fn drawn_one(place: Place, query: u32, key: u32) -> f32 {
+    let bits = random_bits((place.q_row + query) * params.keys + key, counter[0], params.seed);
+    return select(0.0, params.kept, bits >= params.threshold);
+}
 fn drawn(place: Place, query: u32, key: u32) -> vec4<f32> {
     let bits = random_bits4((place.q_row + query) * params.keys + key, counter[0], params.seed);
     return select(vec4<f32>(0.0), vec4<f32>(params.kept), bits >= vec4<u32>(params.threshold));

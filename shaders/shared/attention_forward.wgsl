@@ -73,7 +73,7 @@ fn main(
         largest = larger;
         total *= shrink;
         unroll for (var i = 0u; i < 4u; i++) {
-            var p = weight(s[i], larger[i]);
+            var p = weight(s[i], vec4<f32>(larger[i]));
             total[i] += sum_of(p);
             if DROPOUT {
                 p *= drawn(place, query + i, key);

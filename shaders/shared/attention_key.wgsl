@@ -69,7 +69,7 @@ fn main(
         }
         unroll for (var i = 0u; i < 4u; i++) {
             let stat = stats[place.q_row + min(query + i, params.queries - 1u)];
-            var p = weight(scores(s[i], place, query + i, key), stat.x);
+            var p = weight(scores(s[i], place, query + i, key), vec4<f32>(stat.x));
             var factor = vec4<f32>(1.0);
             if DROPOUT {
                 factor = drawn(place, query + i, key);

@@ -64,7 +64,7 @@ fn main(
             }
         }
         unroll for (var i = 0u; i < 4u; i++) {
-            let p = weight(scores(s[i], place, query + i, key), stat[i].x);
+            let p = weight(scores(s[i], place, query + i, key), vec4<f32>(stat[i].x));
             if DROPOUT {
                 slope[i] *= drawn(place, query + i, key);
             }

@@ -2,14 +2,40 @@
 
 use std::ops::Range;
 
-use anygrad_core::Result;
+use anygrad_core::{Caps, Result};
 use anygrad_shaders::{self as shaders, AttentionParams, Kernel};
 
 use super::{DY, Drop, Mask, STATS, Scores};
 use crate::{Dispatch, Kernels, Layout, Lowering, Meta, Operand, workgroups};
 
-/// Queries or keys of a workgroup; TILE in the kernels.
+/// Queries or keys that a workgroup goes through at a time, and that a workgroup has on GPUs; TILE in
+/// the kernels.
 const TILE: usize = 32;
+
+/// The kernels of one direction: on GPUs for rows of up to 8, up to 16 and more vectors, and on software
+/// adapters with subgroups of 8.
+struct Family {
+    tiled: [&'static Kernel; 3],
+    lanes: [&'static Kernel; 2],
+    /// Queries or keys that a workgroup has on software adapters.
+    rows: usize,
+}
+
+const FORWARD: Family = Family {
+    tiled: [&shaders::ATTENTION_32, &shaders::ATTENTION_64, &shaders::ATTENTION_128],
+    lanes: [&shaders::ATTENTION_LANES_32, &shaders::ATTENTION_LANES_64],
+    rows: 16,
+};
+const QUERY: Family = Family {
+    tiled: [&shaders::ATTENTION_QUERY_32, &shaders::ATTENTION_QUERY_64, &shaders::ATTENTION_QUERY_128],
+    lanes: [&shaders::ATTENTION_QUERY_LANES_32, &shaders::ATTENTION_QUERY_LANES_64],
+    rows: 16,
+};
+const KEY: Family = Family {
+    tiled: [&shaders::ATTENTION_KEY_32, &shaders::ATTENTION_KEY_64, &shaders::ATTENTION_KEY_128],
+    lanes: [&shaders::ATTENTION_KEY_LANES_32, &shaders::ATTENTION_KEY_LANES_64],
+    rows: 8,
+};
 
 /// Most tiles that one dispatch goes through, and most loop iterations of it: software adapters stop
 /// at 65,535 without a word.
@@ -51,14 +77,18 @@ impl Sizes {
         Sizes { batch: q[0], heads: q[1], kv_heads: k[1], queries: q[2], keys: k[2], width: q[3] / 4 }
     }
 
-    /// The variant of a kernel for rows of this width, and the tiles of its columns.
-    fn variant(&self, variants: [&'static Kernel; 3]) -> (&'static Kernel, usize) {
-        let (choice, columns) = match self.width {
-            0..=8 => (0, 8),
-            9..=16 => (1, 16),
-            _ => (2, 32),
+    /// The kernel for rows of this width, and its workgroups for each head of `count` queries or keys.
+    fn choose(&self, family: &Family, count: usize, caps: &Caps) -> (&'static Kernel, usize) {
+        let lanes = caps.is_cpu() && caps.fixed_subgroup() == Some(8);
+        let (kernel, columns) = match self.width {
+            0..=8 if lanes => (family.lanes[0], 8),
+            _ if lanes => (family.lanes[1], 16),
+            0..=8 => (family.tiled[0], 8),
+            9..=16 => (family.tiled[1], 16),
+            _ => (family.tiled[2], 32),
         };
-        (variants[choice], self.width.div_ceil(columns))
+        let rows = if lanes { family.rows } else { TILE };
+        (kernel, count.div_ceil(rows) * self.width.div_ceil(columns))
     }
 
     /// What each dispatch goes through, of so many tiles.
@@ -126,11 +156,10 @@ fn dispatch(
     }
 }
 
-pub(super) fn forward(scores: &Scores, x: &[Layout], y: &[Meta]) -> Result<Lowering> {
+pub(super) fn forward(scores: &Scores, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Lowering> {
     let sizes = Sizes::new(x);
-    let (kernel, column_tiles) =
-        sizes.variant([&shaders::ATTENTION_32, &shaders::ATTENTION_64, &shaders::ATTENTION_128]);
-    let groups = sizes.batch * sizes.heads * sizes.queries.div_ceil(TILE) * column_tiles;
+    let (kernel, groups) = sizes.choose(&FORWARD, sizes.queries, caps);
+    let groups = sizes.batch * sizes.heads * groups;
     let chunks = sizes.chunks(sizes.keys.div_ceil(TILE));
     let mut kernels = Kernels { scratch: vec![y[1]; (chunks.len() - 1).min(2)], dispatches: Vec::new() };
     for (i, tiles) in chunks.iter().enumerate() {
@@ -145,14 +174,10 @@ pub(super) fn forward(scores: &Scores, x: &[Layout], y: &[Meta]) -> Result<Lower
 
 const GRADIENT: [Operand; 3] = [Operand::Input(DY), Operand::Input(STATS), Operand::Output(0)];
 
-pub(super) fn query_gradient(scores: &Scores, x: &[Layout]) -> Result<Lowering> {
+pub(super) fn query_gradient(scores: &Scores, x: &[Layout], caps: &Caps) -> Result<Lowering> {
     let sizes = Sizes::new(x);
-    let (kernel, column_tiles) = sizes.variant([
-        &shaders::ATTENTION_QUERY_32,
-        &shaders::ATTENTION_QUERY_64,
-        &shaders::ATTENTION_QUERY_128,
-    ]);
-    let groups = sizes.batch * sizes.heads * sizes.queries.div_ceil(TILE) * column_tiles;
+    let (kernel, groups) = sizes.choose(&QUERY, sizes.queries, caps);
+    let groups = sizes.batch * sizes.heads * groups;
     let dispatches = sizes
         .chunks(sizes.keys.div_ceil(TILE))
         .iter()
@@ -161,11 +186,10 @@ pub(super) fn query_gradient(scores: &Scores, x: &[Layout]) -> Result<Lowering> 
     Ok(Lowering::Kernels(Kernels { scratch: vec![], dispatches }))
 }
 
-pub(super) fn key_gradient(scores: &Scores, x: &[Layout]) -> Result<Lowering> {
+pub(super) fn key_gradient(scores: &Scores, x: &[Layout], caps: &Caps) -> Result<Lowering> {
     let sizes = Sizes::new(x);
-    let (kernel, column_tiles) =
-        sizes.variant([&shaders::ATTENTION_KEY_32, &shaders::ATTENTION_KEY_64, &shaders::ATTENTION_KEY_128]);
-    let groups = sizes.batch * sizes.kv_heads * sizes.keys.div_ceil(TILE) * column_tiles;
+    let (kernel, groups) = sizes.choose(&KEY, sizes.keys, caps);
+    let groups = sizes.batch * sizes.kv_heads * groups;
     let tiles = sizes.heads / sizes.kv_heads * sizes.queries.div_ceil(TILE);
     let dispatches = sizes
         .chunks(tiles)

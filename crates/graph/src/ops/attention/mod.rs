@@ -317,8 +317,8 @@ impl Op for Forward {
         gradients
     }
 
-    fn lower(&self, x: &[Layout], y: &[Meta], _caps: &Caps) -> Result<Lowering> {
-        lower::forward(&self.0, x, y)
+    fn lower(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Lowering> {
+        lower::forward(&self.0, x, y, caps)
     }
 
     fn accepts(&self, input: usize, layout: &Layout) -> bool {
@@ -346,8 +346,8 @@ impl Op for QueryGrad {
         })
     }
 
-    fn lower(&self, x: &[Layout], _y: &[Meta], _caps: &Caps) -> Result<Lowering> {
-        lower::query_gradient(&self.0, x)
+    fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
+        lower::query_gradient(&self.0, x, caps)
     }
 
     fn accepts(&self, input: usize, layout: &Layout) -> bool {
@@ -378,8 +378,8 @@ impl Op for KeyGrad {
         })
     }
 
-    fn lower(&self, x: &[Layout], _y: &[Meta], _caps: &Caps) -> Result<Lowering> {
-        lower::key_gradient(&self.0, x)
+    fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
+        lower::key_gradient(&self.0, x, caps)
     }
 
     fn accepts(&self, input: usize, layout: &Layout) -> bool {
