@@ -24,8 +24,8 @@
 // variant attention_lanes_64: use attention_forward_lanes; PARTS = 2u, ROWS = 16u
 // variant attention_query_lanes_32: use attention_query_lanes; PARTS = 1u, ROWS = 16u
 // variant attention_query_lanes_64: use attention_query_lanes; PARTS = 2u, ROWS = 16u
-// variant attention_key_lanes_32: use attention_key_lanes; PARTS = 1u, ROWS = 8u
-// variant attention_key_lanes_64: use attention_key_lanes; PARTS = 2u, ROWS = 8u
+// variant attention_key_lanes_32: use attention_key_lanes; PARTS = 1u, ROWS = 16u
+// variant attention_key_lanes_64: use attention_key_lanes; PARTS = 2u, ROWS = 16u
 
 struct Params {
     batches: u32,

@@ -124,12 +124,12 @@ impl MultiHeadAttention {
                 "{heads} heads of queries and {kv_heads} of keys, of {width} numbers each, for {features} features"
             )));
         }
-        if let Some(mask) = key_mask {
-            if mask.shape()[..] != [contexts, other_time] || mask.dtype() != DType::Bool {
-                let message =
-                    format!("the key mask is bool[{contexts}, {other_time}], {} was given", mask.meta());
-                return scope.fail(Error::shape(message));
-            }
+        if let Some(mask) = key_mask
+            && (mask.shape()[..] != [contexts, other_time] || mask.dtype() != DType::Bool)
+        {
+            let message =
+                format!("the key mask is bool[{contexts}, {other_time}], {} was given", mask.meta());
+            return scope.fail(Error::shape(message));
         }
         let queries = self.project(scope, "query", x, heads, width);
         let keys = self.project(scope, "key", context, kv_heads, width);

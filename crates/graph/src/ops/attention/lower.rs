@@ -12,29 +12,27 @@ use crate::{Dispatch, Kernels, Layout, Lowering, Meta, Operand, workgroups};
 /// the kernels.
 const TILE: usize = 32;
 
+/// Queries or keys that a workgroup has on software adapters; ROWS in the kernels.
+const LANES_ROWS: usize = 16;
+
 /// The kernels of one direction: on GPUs for rows of up to 8, up to 16 and more vectors, and on software
 /// adapters with subgroups of 8.
 struct Family {
     tiled: [&'static Kernel; 3],
     lanes: [&'static Kernel; 2],
-    /// Queries or keys that a workgroup has on software adapters.
-    rows: usize,
 }
 
 const FORWARD: Family = Family {
     tiled: [&shaders::ATTENTION_32, &shaders::ATTENTION_64, &shaders::ATTENTION_128],
     lanes: [&shaders::ATTENTION_LANES_32, &shaders::ATTENTION_LANES_64],
-    rows: 16,
 };
 const QUERY: Family = Family {
     tiled: [&shaders::ATTENTION_QUERY_32, &shaders::ATTENTION_QUERY_64, &shaders::ATTENTION_QUERY_128],
     lanes: [&shaders::ATTENTION_QUERY_LANES_32, &shaders::ATTENTION_QUERY_LANES_64],
-    rows: 16,
 };
 const KEY: Family = Family {
     tiled: [&shaders::ATTENTION_KEY_32, &shaders::ATTENTION_KEY_64, &shaders::ATTENTION_KEY_128],
     lanes: [&shaders::ATTENTION_KEY_LANES_32, &shaders::ATTENTION_KEY_LANES_64],
-    rows: 8,
 };
 
 /// Most tiles that one dispatch goes through, and most loop iterations of it: software adapters stop
@@ -87,7 +85,7 @@ impl Sizes {
             9..=16 => (family.tiled[1], 16),
             _ => (family.tiled[2], 32),
         };
-        let rows = if lanes { family.rows } else { TILE };
+        let rows = if lanes { LANES_ROWS } else { TILE };
         (kernel, count.div_ceil(rows) * self.width.div_ceil(columns))
     }
 
