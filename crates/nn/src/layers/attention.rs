@@ -96,7 +96,19 @@ impl MultiHeadAttention {
     /// unless one is given. Where `key_mask`, truth values `[n, other time]`, is false nothing is seen:
     /// padding of sentences.
     ///
-    /// A model calls it within [`Scope::within`], which gives its parameters a path.
+    /// A model calls it within [`Scope::within`], which gives its parameters a path:
+    ///
+    /// ```
+    /// use anygrad_graph::Tensor;
+    /// use anygrad_nn::{MultiHeadAttention, Scope};
+    ///
+    /// fn decoded<'g>(scope: &mut Scope<'g>, x: Tensor<'g>, encoded: Tensor<'g>) -> Tensor<'g> {
+    ///     let attention = MultiHeadAttention::new(4);
+    ///     let attend = |scope: &mut Scope<'g>| (attention.attend(scope, x, Some(encoded), None), ());
+    ///     scope.within("cross_attention", attend).0
+    /// }
+    /// # let _ = decoded;
+    /// ```
     pub fn attend<'g>(
         &self,
         scope: &mut Scope<'g>,
