@@ -20,5 +20,8 @@ fn across(part: Part, lane: u32, lanes: u32) -> Part {
         }
         workgroupBarrier();
     }
-    return parts[0];
+    let whole = parts[0];
+    // A second call writes to the parts.
+    workgroupBarrier();
+    return whole;
 }

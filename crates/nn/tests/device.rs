@@ -4,9 +4,11 @@
 
 use anygrad_core::{Array, Random};
 use anygrad_gpu::{Choice, Session};
+use anygrad_graph::ops::Rotary;
 use anygrad_nn::{
-    Activation, Adam, BatchNorm, Clip, Conv2d, Dense, FitOptions, Flatten, Gru, Layer, Loss, Lstm, MaxPool2d,
-    Merge, Metric, Optimizer, Sequential, Sgd, Silent, Trainer,
+    Activation, Adam, BatchNorm, Clip, Conv2d, Dense, FitOptions, Flatten, GroupNorm, Gru, InstanceNorm,
+    Lambda, Layer, LayerNorm, Loss, Lstm, MaxPool2d, Merge, Metric, MultiHeadAttention, Optimizer,
+    PositionEmbedding, RmsNorm, Sequential, Sgd, Silent, Trainer, TransformerBlock,
 };
 use pollster::block_on;
 
@@ -64,6 +66,38 @@ fn a_dense_network_with_momentum_and_decay() {
             .add(Dense::new(3))
     };
     compare(model, Sgd::new(0.05).momentum(0.9).nesterov(true).weight_decay(0.01), &[13, 6]);
+}
+
+#[test]
+fn a_transformer_with_dropout() {
+    let model = || {
+        let attention = MultiHeadAttention::new(4).kv_heads(2).rotary(Rotary::HalfSplit, 10_000.0);
+        Sequential::new()
+            .add(PositionEmbedding::new(40))
+            .add(TransformerBlock::new(4).attention(attention.dropout(0.1)).causal(true).dropout(0.1))
+            .add(TransformerBlock::new(2).hidden(12))
+            .add(Lambda::new("mean", |_scope, x| x.mean(&[1], false)))
+            .add(RmsNorm::new())
+            .add(Dense::new(3))
+    };
+    compare(model, Adam::new(0.01), &[12, 35, 8]);
+}
+
+#[test]
+fn normalized_convolutions() {
+    let model = || {
+        Sequential::new()
+            .add(Conv2d::new(6, 3))
+            .add(BatchNorm::pytorch())
+            .add(Conv2d::new(4, 3))
+            .add(GroupNorm::new(2))
+            .add(Conv2d::new(4, 3))
+            .add(InstanceNorm::new().bias(false))
+            .add(Flatten)
+            .add(LayerNorm::new())
+            .add(Dense::new(3))
+    };
+    compare(model, Sgd::new(0.05), &[12, 2, 10, 8]);
 }
 
 #[test]

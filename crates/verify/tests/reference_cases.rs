@@ -20,18 +20,6 @@ use pollster::block_on;
 
 /// Operators, groups (with a `/` at the end) and single cases that this release does not have.
 const LATER: &[&str] = &[
-    // Normalization and attention.
-    "batchnorm",
-    "batchnorm_plain",
-    "groupnorm",
-    "layernorm",
-    "layernorm_plain",
-    "rmsnorm",
-    "gpt2_block",
-    "multi_head_attention",
-    "sdpa",
-    "trajectory/e_mlp_batchnorm_rmsprop",
-    "trajectory/f_embedding_gru_adamw",
     // Storage in 16-bit floats.
     "f16/",
     // Single operators.

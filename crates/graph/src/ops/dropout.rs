@@ -61,7 +61,7 @@ impl Graph {
 }
 
 /// PCG3D (Jarzynski and Olano, "Hash functions for GPU rendering", 2020), first component.
-fn random_bits(index: u32, counter: u32, seed: u32) -> u32 {
+pub(super) fn random_bits(index: u32, counter: u32, seed: u32) -> u32 {
     let [mut x, mut y, mut z] =
         [index, counter, seed].map(|v| v.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
     x = x.wrapping_add(y.wrapping_mul(z));
@@ -71,7 +71,7 @@ fn random_bits(index: u32, counter: u32, seed: u32) -> u32 {
     x.wrapping_add(y.wrapping_mul(z))
 }
 
-fn check_counter(counter: &Meta) -> Result<()> {
+pub(super) fn check_counter(counter: &Meta) -> Result<()> {
     match (counter.dtype, counter.shape.elements()) {
         (DType::U32, 1) => Ok(()),
         _ => Err(Error::shape(format!("the counter is a u32 scalar, {counter} was given"))),

@@ -4,12 +4,17 @@
 
 mod activation;
 mod argmax;
+mod attention;
+mod batch_norm;
+mod by_formula;
 mod concat;
 mod conv;
 mod ctc;
 mod detach;
 mod dropout;
 mod gather;
+mod layer_norm;
+mod local_response_norm;
 mod matmul;
 mod optimizer;
 mod pad;
@@ -20,6 +25,7 @@ mod recurrent;
 mod reduce;
 mod resize;
 mod reverse_sequence;
+mod rotary;
 mod rows;
 mod scatter;
 mod shuffle;
@@ -29,6 +35,8 @@ mod taps;
 mod unfold;
 mod view;
 
+pub use attention::{Attention, AttentionDropout};
+pub use batch_norm::BatchNorm;
 pub use conv::Conv;
 pub use optimizer::{
     Adadelta, Adagrad, Adam, Adamax, Convention, Lion, Nadam, RmsProp, Sgd, UpdateRule, WeightDecay,
@@ -37,6 +45,7 @@ pub use pad_mode::PadMode;
 pub use pool::{IndexBase, Pool};
 pub use recurrent::{Activation, LstmOutput, Recurrent, RecurrentCell, RecurrentOutput};
 pub use resize::{Coordinates, Interpolation, Resize, Rounding};
+pub use rotary::Rotary;
 pub use shuffle::BlockOrder;
 
 use crate::Case;
@@ -46,12 +55,16 @@ pub fn cases() -> Vec<Case> {
     [
         activation::cases(),
         argmax::cases(),
+        attention::cases(),
+        batch_norm::cases(),
         concat::cases(),
         conv::cases(),
         ctc::cases(),
         detach::cases(),
         dropout::cases(),
         gather::cases(),
+        layer_norm::cases(),
+        local_response_norm::cases(),
         matmul::cases(),
         optimizer::cases(),
         pad::cases(),
@@ -62,6 +75,7 @@ pub fn cases() -> Vec<Case> {
         reduce::cases(),
         resize::cases(),
         reverse_sequence::cases(),
+        rotary::cases(),
         scatter::cases(),
         shuffle::cases(),
         slice::cases(),

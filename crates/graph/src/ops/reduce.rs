@@ -263,6 +263,40 @@ fn column_terms(outer: usize, middle: usize, inner: usize, caps: &Caps) -> usize
     middle.div_ceil(parts.max(1)).clamp(LEAST, MOST)
 }
 
+/// Kernels that sum over the rows of `[rows, columns]` to `outputs` sums per column, in parts: `first`
+/// makes a dispatch from the rows in a part, the number of parts, and where it writes
+/// `[parts, outputs, columns]`; further ones sum up the parts.
+pub(super) fn sum_of_parts(
+    [rows, columns, outputs]: [usize; 3],
+    caps: &Caps,
+    first: impl FnOnce(usize, usize, Operand) -> Dispatch,
+) -> Result<Lowering> {
+    let terms = column_terms(1, rows, columns, caps);
+    let mut left = rows.div_ceil(terms).max(1);
+    if left == 1 {
+        return Ok(Kernels::one(first(terms, 1, Operand::Output(0))));
+    }
+    let inner = outputs * columns;
+    let mut kernels = Kernels { scratch: vec![Meta::f32(Shape::new(&[left * inner])?)], dispatches: vec![] };
+    kernels.dispatches.push(first(terms, left, Operand::Scratch(0)));
+    let mut from = Operand::Scratch(0);
+    while left > 1 {
+        let terms = column_terms(1, left, inner, caps);
+        let parts = left.div_ceil(terms);
+        let to = if parts == 1 {
+            Operand::Output(0)
+        } else {
+            kernels.scratch.push(Meta::f32(Shape::new(&[parts * inner])?));
+            Operand::Scratch(kernels.scratch.len() - 1)
+        };
+        let pass =
+            Pass { kind: Kind::Sum, outer: 1, middle: left, inner, parts: parts as u32, terms: terms as u32 };
+        kernels.dispatches.push(pass.columns(vec![from, to]));
+        (from, left) = (to, parts);
+    }
+    Ok(Lowering::Kernels(kernels))
+}
+
 /// One dispatch of a reduction.
 struct Pass {
     kind: Kind,

@@ -1,5 +1,6 @@
 //! The layers. Each infers the sizes of its input from the input, as Keras does.
 
+mod attention;
 mod dense;
 mod dropout;
 mod embedding;
@@ -10,10 +11,11 @@ mod shape;
 mod weights;
 mod window;
 
+pub use attention::{MultiHeadAttention, PositionEmbedding, TransformerBlock};
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
-pub use norm::{BatchNorm, LayerNorm};
+pub use norm::{BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RmsNorm};
 pub use recurrent::{
     Gru, Lstm, Merge, OnnxWeights, PyTorchWeights, RecurrentArguments, RecurrentCell, RecurrentOutputs,
     RecurrentState, RecurrentWeights, SimpleRnn,

@@ -2,9 +2,9 @@
 
 use anygrad_core::{Array, DType, Error, Result};
 use anygrad_gpu::Session;
-use anygrad_graph::ops::{Adam, Conv, Convention, Pool, Sgd, UpdateRule, WeightDecay};
+use anygrad_graph::ops::{Adam, Conv, Convention, Pool, RmsProp, Sgd, UpdateRule, WeightDecay};
 use anygrad_graph::{Graph, Tensor};
-use anygrad_nn::Loss;
+use anygrad_nn::{Clip, Loss};
 
 use super::case::Case;
 use super::compare::Outcome;
@@ -20,6 +20,7 @@ struct Training {
     loss: Loss,
     rule: Box<dyn UpdateRule>,
     lr: f32,
+    clip: Option<Clip>,
 }
 
 fn training(id: &str) -> Option<Training> {
@@ -40,25 +41,47 @@ fn training(id: &str) -> Option<Training> {
             loss: Loss::MeanSquaredError,
             rule: Box::new(sgd),
             lr: 0.1,
+            clip: None,
         },
-        "trajectory/b_logistic_regression" => {
-            Training { weights: 2, model: dense_alone, loss: binary, rule: Box::new(sgd), lr: 0.5 }
-        }
-        "trajectory/c_cnn_32x32x3" => {
-            Training { weights: 8, model: convolutions, loss: binary, rule: Box::new(adam), lr: 1e-3 }
-        }
+        "trajectory/b_logistic_regression" => Training {
+            weights: 2,
+            model: dense_alone,
+            loss: binary,
+            rule: Box::new(sgd),
+            lr: 0.5,
+            clip: None,
+        },
+        "trajectory/c_cnn_32x32x3" => Training {
+            weights: 8,
+            model: convolutions,
+            loss: binary,
+            rule: Box::new(adam),
+            lr: 1e-3,
+            clip: None,
+        },
         "trajectory/d_lstm_64x2_50x1" => Training {
             weights: 8,
             model: two_lstms,
             loss: Loss::MeanSquaredError,
             rule: Box::new(adam),
             lr: 1e-3,
+            clip: None,
         },
+        "trajectory/e_mlp_batchnorm_rmsprop" => {
+            let loss = Loss::SparseCrossEntropy { from_logits: true, ignore_index: None };
+            let rule = RmsProp::default();
+            Training { weights: 8, model: normalized, loss, rule: Box::new(rule), lr: 2e-3, clip: None }
+        }
+        "trajectory/f_embedding_gru_adamw" => {
+            let rule = Adam { weight_decay: WeightDecay::Decoupled(0.01), ..adam };
+            let clip = Some(Clip::GlobalNorm(1.0));
+            Training { weights: 8, model: words, loss: binary, rule: Box::new(rule), lr: 5e-3, clip }
+        }
         "trajectory/g_residual_depthwise_sgd" => {
             let loss =
                 Loss::CrossEntropy { from_logits: true, label_smoothing: 0.1, class_weights: Vec::new() };
             let rule = Sgd { momentum: 0.9, nesterov: true, ..sgd };
-            Training { weights: 8, model: residual, loss, rule: Box::new(rule), lr: 0.05 }
+            Training { weights: 8, model: residual, loss, rule: Box::new(rule), lr: 0.05, clip: None }
         }
         _ => return None,
     })
@@ -91,6 +114,17 @@ fn two_lstms<'g>(x: Tensor<'g>, w: &[Tensor<'g>]) -> Tensor<'g> {
     let x = x.lstm(w[0], w[1], Some(w[2]), None).sequence;
     let x = x.lstm(w[3], w[4], Some(w[5]), None).hidden;
     dense(x, &w[6..8])
+}
+
+fn normalized<'g>(x: Tensor<'g>, w: &[Tensor<'g>]) -> Tensor<'g> {
+    // Weights 4 and 5 are the running statistics.
+    let x = dense(x, &w[0..2]).batch_norm(-1, Some(w[2]), Some(w[3]), 1e-3).y;
+    dense(x.relu(), &w[6..8])
+}
+
+fn words<'g>(x: Tensor<'g>, w: &[Tensor<'g>]) -> Tensor<'g> {
+    let x = w[0].embedding(x.cast(DType::I32)).gru(w[1], w[2], Some(w[3]), None, true).1;
+    dense(x.layer_norm(-1, Some(w[4]), Some(w[5]), 1e-3), &w[6..8])
 }
 
 fn residual<'g>(x: Tensor<'g>, w: &[Tensor<'g>]) -> Tensor<'g> {
@@ -134,7 +168,10 @@ pub(crate) async fn run(case: &Case, session: &Session) -> Result<Outcome> {
     let weights = parameters.iter().zip(&case.manifest.weights);
     // Others are running statistics, which have no part in the losses of a training.
     let trained: Vec<_> = weights.filter(|(_, weight)| weight.trainable).map(|(&p, _)| p).collect();
-    let gradients = graph.gradients(loss, &trained);
+    let mut gradients = graph.gradients(loss, &trained);
+    if let Some(clip) = training.clip {
+        gradients = clip.apply(&gradients);
+    }
     let (lr, step) = (graph.scalar(f64::from(training.lr)), graph.input("step", &[], DType::F32));
     for (place, (&parameter, &gradient)) in trained.iter().zip(&gradients).enumerate() {
         let name = format!("{}/trained {place}", case.id);

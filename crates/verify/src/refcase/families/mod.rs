@@ -1,10 +1,12 @@
 //! The expressions, one file per family of operators. A family gives the outputs in the order of the
 //! manifest, and None for an operator that it does not know.
 
+mod attention;
 mod clip;
 mod conv;
 mod loss;
 mod matmul;
+mod norm;
 mod pointwise;
 mod pool;
 mod recurrent;
@@ -18,10 +20,12 @@ use crate::refcase::expression::Expression;
 type Family = for<'g> fn(&Expression<'g>) -> Option<Vec<Tensor<'g>>>;
 
 pub(crate) const ALL: &[Family] = &[
+    attention::build,
     clip::build,
     conv::build,
     loss::build,
     matmul::build,
+    norm::build,
     pointwise::build,
     pool::build,
     recurrent::build,
