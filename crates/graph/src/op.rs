@@ -39,6 +39,12 @@ pub trait Op: Debug + Send + Sync {
         layout.is_contiguous()
     }
 
+    /// Whether it takes 16-bit floats as they stand, because it computes nothing with them. To other
+    /// operators the graph gives them as `f32`, and rounds what comes out: see [`crate::ops`].
+    fn takes_halves(&self) -> bool {
+        false
+    }
+
     /// Outputs that are written over an input: `(output, input)`. The input is dead afterwards.
     fn in_place(&self) -> &[(usize, usize)] {
         &[]

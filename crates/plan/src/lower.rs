@@ -136,8 +136,8 @@ impl Program {
 fn identity(dtype: DType) -> Call {
     let function = match dtype {
         DType::I32 => "identity_i32",
-        DType::U32 | DType::Bool => "identity_u32",
-        _ => "identity",
+        DType::U32 | DType::Bool | DType::F16 | DType::BF16 => "identity_u32",
+        DType::F32 => "identity",
     };
     Call { function: function.into(), constants: Vec::new() }
 }

@@ -301,8 +301,8 @@ impl Assembly<'_> {
         let kernel = &shaders::POINTWISE;
         let meta = self.placed.program.storages[output].meta;
         let home = self.placed.home[output];
-        let kind = Kind::Value(meta.dtype);
-        let hole = hole(body, &kind, lanes(kernel), kernel.bindings.len() + 1, &self.placed.home, home);
+        let first = kernel.bindings.len() + 1;
+        let hole = hole(body, &Kind::Value, meta.dtype, lanes(kernel), first, &self.placed.home, home);
         let groups = meta.shape.elements().div_ceil(lanes(kernel));
         let per_workgroup = (kernel.constant("SIZE") * kernel.constant("ITEMS")) as usize;
         let mut storages = vec![output];
@@ -359,8 +359,10 @@ impl Assembly<'_> {
             None => kernel.shader(None),
             Some(body) => {
                 let own = self.placed.home[step.outputs[0]];
+                let dtype = self.placed.program.storages[step.outputs[0]].meta.dtype;
                 let first = kernel.bindings.len() + 1;
-                let hole = hole(body, &Kind::Epilogue, lanes(kernel), first, &self.placed.home, own);
+                let home = &self.placed.home;
+                let hole = hole(body, &Kind::Epilogue, dtype, lanes(kernel), first, home, own);
                 storages.extend(hole.storages);
                 writes.resize(storages.len(), false);
                 kernel.shader(Some(&hole.code))
@@ -405,7 +407,7 @@ impl Assembly<'_> {
 }
 
 /// How many elements one T of a kernel holds.
-fn lanes(kernel: &Kernel) -> usize {
+pub(crate) fn lanes(kernel: &Kernel) -> usize {
     if kernel.source.contains("const LANES = 4u") { 4 } else { 1 }
 }
 

@@ -1,6 +1,11 @@
 //! The operators, one file each: formula, the user's methods, the rules, the cases.
 //!
 //! To add one, write its file and name it twice here.
+//!
+//! Operators compute in `f32`. One that is given 16-bit floats (`f16`, `bf16`) reads them as `f32`, and
+//! its result is rounded to the nearest number of their dtype. Where floats of several dtypes meet,
+//! the result is `f32`; a number beside a tensor takes its dtype. Gradients have the dtype of the
+//! value. `half.rs` holds the conversions, which fuse with what stands before and behind them.
 
 mod activation;
 mod argmax;
@@ -9,6 +14,7 @@ mod conv;
 mod detach;
 mod dropout;
 mod gather;
+mod half;
 mod matmul;
 mod optimizer;
 mod pad;
@@ -29,6 +35,7 @@ mod unfold;
 mod view;
 
 pub use conv::Conv;
+pub(crate) use half::{convert, promote};
 pub use optimizer::{Adagrad, Adam, Convention, RmsProp, Sgd, UpdateRule, WeightDecay};
 pub use pad_mode::PadMode;
 pub use pool::{IndexBase, Pool};
@@ -48,6 +55,7 @@ pub fn cases() -> Vec<Case> {
         detach::cases(),
         dropout::cases(),
         gather::cases(),
+        half::cases(),
         matmul::cases(),
         optimizer::cases(),
         pad::cases(),

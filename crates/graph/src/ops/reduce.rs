@@ -64,18 +64,20 @@ impl<'g> Tensor<'g> {
                 Err(error) => return self.fail(error.context("mean")),
             }
         }
-        self.sum(axes, keepdims) * (1.0 / count as f64)
+        self.in_f32(|x| x.sum(axes, keepdims) * (1.0 / count as f64))
     }
 
     /// The mean square distance from the mean over `axes`, divided by n - `ddof` in place of n.
     #[track_caller]
     pub fn variance(self, axes: &[isize], keepdims: bool, ddof: usize) -> Tensor<'g> {
-        let mean = self.mean(axes, true);
-        if mean.is_poison() {
-            return mean;
-        }
-        let count = self.shape().elements() as f64 / mean.shape().elements().max(1) as f64;
-        (self - mean).square().sum(axes, keepdims) * (1.0 / (count - ddof as f64))
+        self.in_f32(|x| {
+            let mean = x.mean(axes, true);
+            if mean.is_poison() {
+                return mean;
+            }
+            let count = x.shape().elements() as f64 / mean.shape().elements().max(1) as f64;
+            (x - mean).square().sum(axes, keepdims) * (1.0 / (count - ddof as f64))
+        })
     }
 
     /// The sum of all elements, a scalar.
@@ -112,7 +114,7 @@ impl<'g> Tensor<'g> {
             }
         }
         // Each run of neighbouring axes, from the back: inner runs are contiguous.
-        let mut result = self;
+        let mut result = if self.dtype().is_half() { self.cast(DType::F32) } else { self };
         let mut last = shape.rank();
         while last > 0 {
             if !reduced[last - 1] {
@@ -123,6 +125,8 @@ impl<'g> Tensor<'g> {
             result = result.apply(Reduce { kind, first, last }, &[result]);
             last = first;
         }
+        // Between two groups of axes nothing is rounded to 16 bits.
+        let result = if result.is_poison() { result } else { result.cast(self.dtype()) };
         if keepdims { result } else { result.reshape(&shape.without(|axis| reduced[axis])) }
     }
 }

@@ -42,6 +42,9 @@ impl<'g> Tensor<'g> {
         if self.is_poison() {
             return self;
         }
+        if self.dtype().is_half() {
+            return self.in_f32(|x| x.logsumexp(axes, keepdims));
+        }
         // It only prevents overflow: the result does not depend on it.
         let largest = self.max(axes, true).detach();
         // An infinite maximum would make the difference NaN.
@@ -72,6 +75,9 @@ impl<'g> Tensor<'g> {
         }
         if shape[axis] <= LONGEST_ROW {
             return self.apply(Softmax { log }, &[self]);
+        }
+        if self.dtype().is_half() {
+            return self.in_f32(|x| x.softmax_along(-1, log));
         }
         // Reductions split rows that are too long for one kernel.
         // The maximum only prevents overflow: the result does not depend on it.

@@ -1,6 +1,6 @@
 //! Inverse trigonometric and hyperbolic functions; WGSL in `shaders/shared/trigonometry.wgsl`.
 
-use super::{FLOAT, Function, Pointwise, SAME, broadcast, two};
+use super::{FLOAT, Function, SAME, call, two};
 use crate::{Case, Fill, IntoTensor, Tensor, core::DType};
 
 unary! {
