@@ -225,6 +225,11 @@ impl Array {
         }
     }
 
+    /// As another dtype, by the rules of [`Array::from_f64`].
+    pub fn cast(&self, dtype: DType) -> Self {
+        if dtype == self.dtype() { self.clone() } else { Array::from_f64(self.shape, dtype, &self.to_f64()) }
+    }
+
     /// Some rows (positions along the first axis), in the order given; a row may come twice.
     ///
     /// # Errors

@@ -32,8 +32,6 @@ const LATER: &[&str] = &[
     "sdpa",
     "trajectory/e_mlp_batchnorm_rmsprop",
     "trajectory/f_embedding_gru_adamw",
-    // Storage in 16-bit floats.
-    "f16/",
     // Single operators.
     "cumsum",
     "einsum",
