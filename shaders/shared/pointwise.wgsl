@@ -122,6 +122,8 @@ fn sub_u32(a: U, b: U) -> U { return a - b; }
 fn mul_u32(a: U, b: U) -> U { return a * b; }
 fn maximum_u32(a: U, b: U) -> U { return max(a, b); }
 fn minimum_u32(a: U, b: U) -> U { return min(a, b); }
+fn floor_div_u32(a: U, b: U) -> U { return select(a / max(b, U(1u)), U(0u), b == U(0u)); }
+fn modulo_u32(a: U, b: U) -> U { return select(a % max(b, U(1u)), U(0u), b == U(0u)); }
 fn identity_u32(x: U) -> U { return x; }
 fn eq_u32(a: U, b: U) -> U { return truth(a == b); }
 fn ne_u32(a: U, b: U) -> U { return truth(a != b); }

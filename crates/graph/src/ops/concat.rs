@@ -298,6 +298,14 @@ pub(super) fn cases() -> Vec<Case> {
         exact(Case::new("concat i32", |x| x[0].graph().concat(x, 0)).forward_only())
             .filled(&[3, 2], DType::I32, Fill::Below(99))
             .filled(&[2, 2], DType::I32, Fill::Below(99)),
+        exact(Case::many("concat bool", |x| {
+            let (a, b) = (x[0].gt(0.0), x[1].gt(0.0));
+            let all = a.graph().concat(&[a, b], 0);
+            vec![all, all.roll(0, 1), all.t().flip(&[0])]
+        }))
+        .forward_only()
+        .input(&[3, 2])
+        .input(&[2, 2]),
         exact(Case::new("stack middle", |x| x[0].graph().stack(x, 1)).input(&[3, 4]).input(&[3, 4])),
         split("uneven", 1, &[3, 7, 2], vec![2, 1, 4]),
         split("fours", -1, &[65, 12], vec![4, 8]),

@@ -26,7 +26,7 @@ pub(super) struct GatherElements {
 }
 
 impl<'g> Tensor<'g> {
-    /// The parts of this at `indices` (`i32`, any shape) along `axis`, which their shape replaces.
+    /// The parts of this at `indices` (`i32` or `u32`, any shape) along `axis`, which their shape replaces.
     ///
     /// An index that is negative or too large gives zeros.
     #[track_caller]
@@ -48,7 +48,7 @@ impl<'g> Tensor<'g> {
     }
 
     /// y[i, j, ..] = x[i, indices[i, j, ..], ..] for axis 1, and so on: one index per element of
-    /// the result. The indices (`i32`) have the shape of this but along `axis`.
+    /// the result. The indices (`i32` or `u32`) have the shape of this but along `axis`.
     ///
     /// An index that is negative or too large gives 0.
     #[track_caller]
@@ -66,20 +66,20 @@ impl<'g> Tensor<'g> {
         self.gather_elements(axis, indices)
     }
 
-    /// 1 at the place that each of these indices (`i32`) names, 0 elsewhere: `[..shape, depth]`,
+    /// 1 at the place that each of these indices (`i32` or `u32`) names, 0 elsewhere: `[..shape, depth]`,
     /// `f32`. An index outside gives zeros.
     #[track_caller]
     pub fn one_hot(self, depth: usize) -> Tensor<'g> {
         if self.is_poison() {
             return self;
         }
-        if self.dtype() != DType::I32 {
-            return self.fail(Error::shape(format!("one_hot: takes i32, {} was given", self.meta())));
+        if let Err(error) = check_indices(&self.meta()) {
+            return self.fail(error.context("one_hot"));
         }
         let places: Vec<f64> = (0..depth).map(|place| place as f64).collect();
         match Shape::new(&[depth]) {
             Ok(shape) => {
-                let places = self.graph().constant(Array::from_f64(shape, DType::I32, &places));
+                let places = self.graph().constant(Array::from_f64(shape, self.dtype(), &places));
                 self.unsqueeze(self.shape().rank()).eq(places).cast(DType::F32)
             }
             Err(error) => self.fail(error.context("one_hot")),
@@ -92,11 +92,11 @@ pub(super) fn around(shape: &Shape, axis: usize) -> (usize, usize, usize) {
     (shape[..axis].iter().product(), shape[axis], shape[axis + 1..].iter().product())
 }
 
-/// Refuses indices that are not `i32`.
+/// Refuses indices that are neither `i32` nor `u32`; kernels read both as `u32`.
 pub(super) fn check_indices(indices: &Meta) -> Result<()> {
     match indices.dtype {
-        DType::I32 => Ok(()),
-        _ => Err(Error::shape(format!("indices are i32, {indices} was given"))),
+        DType::I32 | DType::U32 => Ok(()),
+        _ => Err(Error::shape(format!("indices are i32 or u32, {indices} was given"))),
     }
 }
 
@@ -272,6 +272,18 @@ pub(super) fn cases() -> Vec<Case> {
         exact(Case::new("gather u32", |x| x[0].gather(1, x[1])).forward_only())
             .filled(&[3, 9], DType::U32, Fill::Below(1 << 22))
             .filled(&[5], DType::I32, Fill::Below(9)),
+        exact(
+            Case::many("gather at u32", |x| {
+                vec![x[0].gather(0, x[1]), x[0].gt(0.0).gather(0, x[1]).cast(DType::F32)]
+            })
+            .input(&[5, 3]),
+        )
+        .filled(&[4], DType::U32, Fill::Given(vec![4.0, 0.0, 4_294_967_295.0, 5.0])),
+        exact(Case::new("one_hot u32", |x| x[0].one_hot(3)).forward_only()).filled(
+            &[4],
+            DType::U32,
+            Fill::Below(4),
+        ),
         elements(1, &[4, 6], 3),
         elements(0, &[5, 3, 2], 7),
         elements(-1, &[67, 10], 1),

@@ -39,7 +39,7 @@ const BLOCK: usize = 256;
 const MOST_BLOCKS: usize = 1 << 14;
 
 impl<'g> Tensor<'g> {
-    /// This plus `updates`, whose part `k` along `axis` is added at `indices[k]` (`i32`, one axis).
+    /// This plus `updates`, whose part `k` along `axis` is added at `indices[k]` (`i32` or `u32`, one axis).
     /// Where an index occurs several times all are added, in order; one outside adds nothing.
     #[track_caller]
     pub fn index_add(self, axis: isize, indices: Tensor<'g>, updates: Tensor<'g>) -> Tensor<'g> {
@@ -54,7 +54,7 @@ impl<'g> Tensor<'g> {
     }
 
     /// The sums of the rows that belong to each of `count` segments: row `k` along the first axis
-    /// belongs to segment `segments[k]` (`i32`), to none where that lies outside.
+    /// belongs to segment `segments[k]` (`i32` or `u32`), to none where that lies outside.
     #[track_caller]
     pub fn segment_sum(self, segments: Tensor<'g>, count: usize) -> Tensor<'g> {
         if self.is_poison() {

@@ -34,7 +34,7 @@ enum ResultType {
 const FLOAT: &[DType] = &[DType::F32];
 const NUMBER: &[DType] = &[DType::F32, DType::I32, DType::U32];
 const SIGNED: &[DType] = &[DType::F32, DType::I32];
-const INTEGER: &[DType] = &[DType::I32];
+const INTEGER: &[DType] = &[DType::I32, DType::U32];
 const ANY: &[DType] = &[DType::F32, DType::I32, DType::U32, DType::Bool];
 const TRUTH: &[DType] = &[DType::Bool];
 /// What is copied bit by bit.
@@ -232,9 +232,9 @@ binary! {
     div: "div", FLOAT, SAME, |x| x[0] / x[1],
         |at, _| two(at, || at.dy() / at.x[1], || -(at.dy() * at.y[0] / at.x[1]));
     /// a / b towards minus infinity, integers; 0 where b is 0.
-    floor_div: "floor_div_i32", INTEGER, SAME, |x| if x[1] == 0.0 { 0.0 } else { (x[0] / x[1]).floor() }, none;
+    floor_div: "floor_div", INTEGER, SAME, |x| if x[1] == 0.0 { 0.0 } else { (x[0] / x[1]).floor() }, none;
     /// a - b floor_div(a, b), which has the sign of b; 0 where b is 0.
-    modulo: "modulo_i32", INTEGER, SAME,
+    modulo: "modulo", INTEGER, SAME,
         |x| if x[1] == 0.0 { 0.0 } else { x[0] - x[1] * (x[0] / x[1]).floor() }, none;
     /// a to the power of b. A negative a has powers of whole b only; NaN otherwise.
     pow: "power", FLOAT, SAME, |x| x[0].powf(x[1]),
@@ -579,6 +579,25 @@ pub(super) fn cases() -> Vec<Case> {
         Fill::Given(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1.9, -1.9, 3e9, -3e9, 0.0]),
     ));
     for dtype in [DType::I32, DType::U32] {
+        let case = Case::many(format!("numbers beside {dtype}"), |x| {
+            vec![(x[0] + 3) * 2, x[0].gt(40), x[0].minimum(7)]
+        });
+        cases.push(case.forward_only().filled(&[37], dtype, Fill::Below(100)));
+        let case = Case::many(format!("cast {dtype}"), |x| {
+            let truth = x[0].cast(DType::Bool);
+            vec![truth, truth.cast(DType::I32), truth.cast(DType::U32), truth.cast(DType::F32)]
+        });
+        cases.push(case.forward_only().filled(&[9], dtype, Fill::Below(3)));
+        let case = Case::many(format!("select {dtype}"), |x| {
+            let swapped = x[0].gt(x[1]);
+            vec![
+                swapped.select(x[1], x[0]),
+                swapped.select(swapped.logical_not(), x[0].eq(x[1])),
+                swapped.select(x[0], 5),
+            ]
+        });
+        let case = case.forward_only().filled(&[5, 3], dtype, Fill::Below(9));
+        cases.push(case.filled(&[3], dtype, Fill::Below(9)));
         cases.push(
             Case::new(format!("arithmetic {dtype}"), |x| (x[0] * x[1] + x[0]).maximum(x[1]).cast(DType::F32))
                 .forward_only()
@@ -592,6 +611,12 @@ pub(super) fn cases() -> Vec<Case> {
             .forward_only()
             .filled(&[7], DType::I32, integers(&[7, -7, 6, -6, 0, i32::MIN, i32::MAX]))
             .filled(&[6, 1], DType::I32, integers(&[2, -2, 3, 0, -1, 1_000_003])),
+    );
+    cases.push(
+        Case::many("floor_div u32", |x| vec![x[0].floor_div(x[1]), x[0].modulo(x[1])])
+            .forward_only()
+            .filled(&[4], DType::U32, Fill::Given(vec![7.0, 0.0, 4_294_967_295.0, 3_000_000_000.0]))
+            .filled(&[4, 1], DType::U32, Fill::Given(vec![2.0, 0.0, 4_294_967_295.0, 1_000_003.0])),
     );
     cases.push(Case::new("sign 19", |x| x[0].sign() + x[0].floor()).forward_only().input(&[19]));
     cases.push(
