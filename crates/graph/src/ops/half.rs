@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use anygrad_core::{Caps, DType, Error, Result};
 
+use super::{Conv, Pool};
 use crate::{At, Call, Case, Fill, Grads, Layout, Lowering, Meta, Op, Tensor, Tolerance, Values};
 
 /// From `f32` to a 16-bit float, or back.
@@ -135,6 +136,45 @@ pub(super) fn cases() -> Vec<Case> {
             ]
         });
         cases.push(halves(halves(kernels, &[3, 8]), &[4, 8]));
+        // Kernels that know f32 only, and chains of operators around them.
+        let images = case("images", 8, |x| {
+            let maps = x[0].conv2d(x[1], Conv::default()) * 0.25;
+            vec![
+                maps.max_pool2d(Pool::new([2, 2])),
+                maps.avg_pool2d(Pool::new([2, 2]), true),
+                x[0].pad(&[(0, 0), (0, 0), (1, 0), (0, 1)], 0.5),
+            ]
+        });
+        cases.push(halves(halves(images, &[2, 2, 5, 6]), &[4, 2, 2, 3]));
+        let sequences = case("sequences", 12, |x| {
+            let output = x[0].lstm(x[1], x[2], None, None);
+            vec![
+                output.sequence,
+                output.cell,
+                x[1].gather(1, x[3]),
+                x[0].index_add(0, x[3].narrow(0, 1..3), x[0]),
+            ]
+        });
+        let sequences = halves(halves(halves(sequences, &[2, 3, 4]), &[4, 8]), &[2, 8]);
+        cases.push(sequences.filled(&[4], DType::I32, Fill::Given(vec![7.0, 0.0, 1.0, 9.0])));
+        // Read as they are stored: around the tiles, transposed, in batches, in large tiles.
+        let products: [(Build, &[usize], &[usize]); 6] = [
+            (|x| vec![x[0].matmul(x[1])], &[5, 8], &[8, 12]),
+            (|x| vec![x[0].matmul(x[1])], &[17, 20], &[20, 68]),
+            (|x| vec![x[0].t().matmul(x[1].t())], &[12, 36], &[64, 12]),
+            (|x| vec![x[0].matmul(x[1])], &[3, 4, 8], &[3, 8, 4]),
+            (|x| vec![(x[0].matmul(x[1]) + 1.0).relu()], &[256, 256], &[256, 128]),
+            (|x| vec![x[0].matmul(x[1])], &[516, 36], &[36, 516]),
+        ];
+        for (build, a, b) in products {
+            // Rounding of the sums of f32 may decide how a result is rounded.
+            let case = case(&format!("product {a:?} {b:?}"), 3, build);
+            let large = a[0] >= 256;
+            // The largest kernels take a second to compile, and differ in the conversion alone.
+            if !large || dtype == DType::F16 {
+                cases.push(halves(halves(if large { case.forward_only() } else { case }, a), b));
+            }
+        }
         let meets = case("beside f32", 1, |x| {
             vec![x[0] + x[1], x[0].cast(DType::F32) * x[1], x[1].cast(x[0].dtype())]
         });

@@ -7,7 +7,8 @@ use anygrad_shaders::{self as shaders, SoftmaxGradParams, SoftmaxParams};
 
 use super::rows::{LONGEST_ROW, RowKernels};
 use crate::{
-    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values,
+    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor, Tolerance,
+    Values,
 };
 
 /// Over the last axis.
@@ -144,6 +145,10 @@ impl Op for Softmax {
             workgroups: choice.workgroups,
         }))
     }
+
+    fn rows(&self, x: &[Layout], y: &[Meta]) -> Option<Rows> {
+        Rows::first_axis(&y[0], &[true]).filter(|_| x[0].shape().rank() > 1)
+    }
 }
 
 impl Op for SoftmaxGrad {
@@ -201,6 +206,10 @@ impl Op for SoftmaxGrad {
             bindings: vec![Operand::Input(0), Operand::Input(1), Operand::Output(0)],
             workgroups: choice.workgroups,
         }))
+    }
+
+    fn rows(&self, x: &[Layout], y: &[Meta]) -> Option<Rows> {
+        Rows::first_axis(&y[0], &[true, true]).filter(|_| x[0].shape().rank() > 1)
     }
 }
 

@@ -147,9 +147,9 @@ fn number(x: Tensor<'_>) -> Option<f64> {
 #[track_caller]
 fn call<'g>(function: &'static Function, constants: Vec<f64>, operands: &[Tensor<'g>]) -> Tensor<'g> {
     let graph = operands[0].graph();
-    let others = operands.iter().filter(|x| number(**x).is_none()).map(|x| x.dtype());
+    let mut others = operands.iter().filter(|x| number(**x).is_none()).map(|x| x.dtype());
     let dtype = promote(others.clone());
-    let integer = others.filter(|&dtype| dtype != DType::Bool).last();
+    let integer = others.rfind(|&dtype| dtype != DType::Bool);
     let beside = |&x: &Tensor<'g>| match (number(x), integer) {
         (Some(value), Some(dtype @ (DType::I32 | DType::U32))) => {
             let array = Array::from_f64(Shape::SCALAR, dtype, &[value]);
