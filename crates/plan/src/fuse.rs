@@ -10,9 +10,9 @@
 
 use anygrad_graph::core::{Caps, DType};
 
+use crate::assemble::lanes;
 use crate::body::{Body, Instruction, Load, MAX_INSTRUCTIONS};
 use crate::lower::{Program, Source, Step, StorageId, Work};
-use crate::plan::lanes;
 use anygrad_graph::shaders::Kernel;
 
 pub(crate) fn fuse(mut program: Program, caps: &Caps) -> Program {
@@ -64,6 +64,16 @@ pub(crate) fn fuse(mut program: Program, caps: &Caps) -> Program {
     program
 }
 
+/// The names of both; conversions of 16-bit floats, which stand around every operator, are left out.
+fn joined_name(writer: &str, reader: &str) -> String {
+    let converts = |name: &str| matches!(name, "to_f32" | "to_f16" | "to_bf16");
+    match (converts(writer), converts(reader)) {
+        (true, _) => reader.into(),
+        (false, true) => writer.into(),
+        (false, false) => format!("{writer}+{reader}"),
+    }
+}
+
 /// Whether a step does nothing but widen 16-bit floats.
 fn widens(program: &Program, step: &Step) -> bool {
     match &step.work {
@@ -100,7 +110,7 @@ fn join(
             let fits = body.instructions.len() <= MAX_INSTRUCTIONS
                 && body.loads.len() < caps.max_storage_buffers as usize;
             fits.then(|| Step {
-                name: format!("{}+{}", writer.name, reader.name),
+                name: joined_name(&writer.name, &reader.name),
                 work: Work::Pointwise(body),
                 ..reader.clone()
             })
@@ -108,7 +118,8 @@ fn join(
         Work::Kernels(work)
             if work.kernels.takes_epilogue()
                 && writer.outputs[..] == [storage]
-                && work.epilogue.is_none() =>
+                && work.epilogue.is_none()
+                && work.windows.is_empty() =>
         {
             let mut value = Body::default();
             value.push(Instruction::Value);
@@ -123,7 +134,7 @@ fn join(
             let mut work = work.clone();
             work.epilogue = Some(body);
             fits.then(|| Step {
-                name: format!("{}+{}", writer.name, reader.name),
+                name: joined_name(&writer.name, &reader.name),
                 line: reader.line,
                 work: Work::Kernels(work),
                 inputs: writer.inputs.clone(),

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use anygrad_graph::Layout;
 use anygrad_graph::core::{Array, DType, Shape};
 
 use crate::body::{Body, Instruction, Load};
@@ -11,18 +12,22 @@ use crate::lower::StorageId;
 pub(crate) struct Hole {
     pub(crate) code: String,
     pub(crate) storages: Vec<StorageId>,
+    /// For each of them the layout of its load, if it shows a range that moves with the results.
+    pub(crate) cuts: Vec<Option<Layout>>,
 }
 
 /// Which hole is filled.
 pub(crate) enum Kind {
-    /// `value(i)` of a pointwise kernel.
-    Value,
+    /// `value(i)` of a pointwise kernel, which computes the `whole` result or a range of it.
+    Value { whole: bool },
     /// `epilogue(value, i)`.
     Epilogue,
 }
 
 /// Writes a hole whose result has this dtype. `lanes` is how many elements one T holds; bindings begin at `first_binding`. A
-/// load of a storage that lives in `own` is read from the kernel's own output, called `y`.
+/// load of a storage that lives in `own` is read from the kernel's own output, called `y`; one that is
+/// `cut` from a binding that begins where the results begin.
+#[allow(clippy::too_many_arguments, reason = "all of them are one thing each")]
 pub(crate) fn hole(
     body: &Body,
     kind: &Kind,
@@ -31,9 +36,12 @@ pub(crate) fn hole(
     first_binding: usize,
     home: &[StorageId],
     own: StorageId,
+    cut: &dyn Fn(&Load) -> bool,
 ) -> Hole {
-    let mut hole = Hole { code: String::new(), storages: Vec::new() };
-    let mut views: Vec<(StorageId, bool)> = Vec::new();
+    let mut hole = Hole { code: String::new(), storages: Vec::new(), cuts: Vec::new() };
+    let mut views: Vec<(StorageId, bool, Option<Layout>)> = Vec::new();
+    // The element of a range, counted from where the range begins.
+    let here = if matches!(kind, Kind::Value { whole: false }) { "j" } else { "i" };
     let mut lines = String::new();
     for (number, instruction) in body.instructions.iter().enumerate() {
         let expression = match instruction {
@@ -49,9 +57,10 @@ pub(crate) fn hole(
                 let load = &body.loads[*load];
                 let access = Access::of(load, lanes);
                 if home[load.storage] == own {
-                    if load.layout.meta.dtype.is_half() { "halves_of(y[i])".into() } else { "y[i]".into() }
+                    own_element(load.layout.meta.dtype, "y", here)
                 } else {
-                    let view = (home[load.storage], access.is_vector());
+                    let is_cut = cut(load);
+                    let view = (home[load.storage], access.is_vector(), is_cut.then_some(load.layout));
                     let place = views.iter().position(|known| *known == view).unwrap_or_else(|| {
                         views.push(view);
                         let dtype = load.layout.meta.dtype;
@@ -63,9 +72,14 @@ pub(crate) fn hole(
                             first_binding + n
                         );
                         hole.storages.push(view.0);
+                        hole.cuts.push(view.2);
                         n
                     });
-                    access.read(&format!("e{place}"), load, lanes)
+                    if is_cut {
+                        own_element(load.layout.meta.dtype, &format!("e{place}"), here)
+                    } else {
+                        access.read(&format!("e{place}"), load, lanes)
+                    }
                 }
             }
         };
@@ -73,13 +87,19 @@ pub(crate) fn hole(
     }
     let stored = if dtype.is_half() { group(dtype) } else { alias(dtype).to_owned() };
     let head = match kind {
-        Kind::Value => "fn value(i: u32) -> Y {",
+        Kind::Value { whole: true } => "fn value(i: u32) -> Y {",
+        Kind::Value { whole: false } => "fn value(j: u32) -> Y {\n    let i = j + params.first;",
         Kind::Epilogue => "fn epilogue(value: T, i: u32) -> Y {",
     };
     let result = body.result;
     let result = if dtype.is_half() { format!("words_of(v{result})") } else { format!("v{result}") };
     let _ = writeln!(hole.code, "alias Y = {stored};\n{head}\n{lines}    return {result};\n}}");
     hole
+}
+
+/// The element of a buffer that stands beside the result.
+fn own_element(dtype: DType, buffer: &str, i: &str) -> String {
+    if dtype.is_half() { format!("halves_of({buffer}[{i}])") } else { format!("{buffer}[{i}]") }
 }
 
 /// Four elements as they stand in a buffer.
