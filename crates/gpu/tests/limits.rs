@@ -238,6 +238,17 @@ fn large_values_are_computed_range_by_range() {
             2e-6,
         ),
         (
+            "moved rows",
+            vec![(&[700, 16], F32), (&[700, 4], F32), (&[1500], DType::I32)],
+            |x| {
+                let joined = x[0].graph().concat(&[x[0], x[1]], 1);
+                let parts = joined.split(1, &[8, 12]);
+                let table = x[1].narrow(0, 0..64) * 1.0;
+                vec![joined, parts[0], parts[1], table.gather(0, x[2]), x[0].pad(&[(0, 0), (4, 12)], 2.0)]
+            },
+            0.0,
+        ),
+        (
             "convolution",
             vec![(&[9, 3, 16, 16], F32), (&[4, 3, 3, 3], F32)],
             |x| {
@@ -329,4 +340,33 @@ fn more_workgroups_than_one_dimension_takes() {
     let wrong =
         got.as_f32().unwrap().iter().enumerate().find(|(i, y)| **y != numbers[*i] + numbers[count + i]);
     assert_eq!(wrong, None);
+}
+
+#[test]
+fn large_state_is_updated_by_an_optimizer_range_by_range() {
+    let steps = |name: &str, max_binding_bytes: u64| {
+        let session = open();
+        let graph = Graph::new();
+        let names = ["w", "m", "v"].map(|state| format!("{state} {name}"));
+        let [w, m, v] = [0, 1, 2].map(|i| graph.state(&names[i], &[3001, 5]));
+        let slope = graph.input("slope", &[3001, 5], F32);
+        let next = Adam::default().update(w, slope, &[m, v], graph.scalar(0.1), graph.scalar(1.0));
+        for (state, next) in [w, m, v].into_iter().zip(next) {
+            graph.update(state, next);
+        }
+        let options = Options { max_binding_bytes, ..Options::default() };
+        let mut program = session.compile_with(&graph, &[], options).unwrap();
+        let numbers: Vec<f32> = (0..15_005).map(|i| (i % 101) as f32 - 50.0).collect();
+        program.write("slope", &Array::f32(&[3001, 5], numbers).unwrap()).unwrap();
+        program.run().unwrap();
+        program.run().unwrap();
+        let plan = program.plan().unwrap();
+        // The binding of the state that this rule does not have.
+        assert_eq!(plan.memory().working, 16, "{plan}");
+        (names.map(|name| block_on(session.read_state(&name)).unwrap()), plan.dispatches())
+    };
+    let (want, one) = steps("whole", u64::MAX);
+    let (got, many) = steps("cut", 16 << 10);
+    assert_eq!((one, many), (1, 4));
+    assert_eq!(got, want);
 }

@@ -7,8 +7,8 @@ use anygrad_core::{Caps, DType, Error, Result};
 use anygrad_shaders::{self as shaders, CopyBlockParams};
 
 use crate::{
-    At, Case, Dispatch, Fill, Grads, Graph, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance,
-    Values, workgroups,
+    At, Case, Dispatch, Fill, Grads, Graph, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor,
+    Tolerance, Values, workgroups,
 };
 
 #[derive(Debug)]
@@ -234,6 +234,10 @@ impl Op for Concat {
             copies.map(|(i, part)| part.copy(Operand::Input(i), Operand::Output(0), true)).collect();
         Ok(Lowering::Kernels(Kernels { scratch: Vec::new(), dispatches }))
     }
+
+    fn rows(&self, x: &[Layout], y: &[Meta]) -> Option<Rows> {
+        Rows::first_axis(&y[0], &vec![true; x.len()]).filter(|_| self.axis > 0)
+    }
 }
 
 impl Op for Split {
@@ -270,6 +274,11 @@ impl Op for Split {
         let dispatches =
             copies.map(|(i, part)| part.copy(Operand::Input(0), Operand::Output(i), false)).collect();
         Ok(Lowering::Kernels(Kernels { scratch: Vec::new(), dispatches }))
+    }
+
+    fn rows(&self, x: &[Layout], y: &[Meta]) -> Option<Rows> {
+        let rows = Rows::first_axis(&x[0].meta, &[true]).filter(|_| self.axis > 0)?;
+        Some(Rows { outputs: vec![true; y.len()], ..rows })
     }
 }
 

@@ -9,8 +9,8 @@ use anygrad_shaders::{self as shaders, GatherElementsParams, GatherParams};
 use super::concat::{copy_workgroups, copyable};
 use super::scatter::ScatterAdd;
 use crate::{
-    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values,
-    workgroups,
+    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor, Tolerance,
+    Values, workgroups,
 };
 
 /// Inputs: x and indices of any shape, which takes the place of the axis.
@@ -160,6 +160,13 @@ impl Op for Gather {
             bindings: vec![Operand::Input(0), Operand::Input(1), Operand::Output(0)],
             workgroups: copy_workgroups(units),
         }))
+    }
+
+    /// Those of x in front of the axis, otherwise those of the indices.
+    fn rows(&self, x: &[Layout], y: &[Meta]) -> Option<Rows> {
+        let picks_rows = self.axis == 0;
+        let has_rows = !picks_rows || x[1].shape().rank() > 0;
+        Rows::first_axis(&y[0], &[!picks_rows, picks_rows]).filter(|_| has_rows)
     }
 }
 
