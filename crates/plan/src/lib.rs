@@ -23,6 +23,7 @@ mod lower;
 mod place;
 mod plan;
 mod slots;
+mod values;
 mod wgsl;
 mod window;
 

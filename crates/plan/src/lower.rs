@@ -8,7 +8,8 @@ use anygrad_graph::{Call, Graph, Kernels, Layout, Lowering, Meta, Node, Op, Orig
 
 use crate::assemble::padded;
 use crate::body::{Body, Instruction, Load};
-use crate::window::{Lower, Split, Window, fits, split_rows};
+use crate::values::Values;
+use crate::window::{Window, fits, split};
 
 /// A storage by its number: memory that one step writes, before it is known where that memory is.
 pub(crate) type StorageId = usize;
@@ -107,28 +108,6 @@ pub(crate) struct Program {
     pub(crate) updates: Vec<(StorageId, StorageId)>,
 }
 
-/// What the values of the graph became so far, by number.
-struct Values {
-    values: Vec<Option<Value>>,
-    /// The 16-bit floats that a value of `f32` was widened from.
-    halves: Vec<Option<Value>>,
-}
-
-impl Values {
-    /// The inputs of a node with 16-bit floats where they were widened for it, if it can read them.
-    fn halves_for(&self, node: &Node, y: &[Meta]) -> Option<Vec<Value>> {
-        let ids = || node.inputs.iter().map(|id| id.index());
-        if !ids().any(|id| self.halves[id].is_some()) {
-            return None;
-        }
-        let x: Vec<Value> = ids()
-            .map(|id| self.halves[id].clone().or_else(|| self.values[id].clone()))
-            .collect::<Option<_>>()?;
-        let layouts: Vec<Layout> = x.iter().map(|value| value.layout).collect();
-        node.op.reads_halves(&layouts, y).then_some(x)
-    }
-}
-
 impl Program {
     /// Without the steps whose results nothing reads.
     fn drop_unread(&mut self) {
@@ -158,7 +137,7 @@ impl Program {
     }
 
     /// A new storage with the elements of a value, row-major.
-    fn copy(&mut self, value: &Value, line: Option<&'static Location<'static>>) -> StorageId {
+    pub(crate) fn copy(&mut self, value: &Value, line: Option<&'static Location<'static>>) -> StorageId {
         let meta = value.layout.meta;
         let output = self.add_storage(meta, Source::Step);
         let mut body = Body::default();
@@ -331,27 +310,6 @@ fn lower_node(
         values.values[id.index()] = Some(value);
     }
     Ok(())
-}
-
-/// Kernels over ranges of rows, where an operand is larger than a binding and has rows.
-fn split(
-    node: &Node,
-    x: &mut [Value],
-    y: &[Meta],
-    program: &mut Program,
-    caps: &Caps,
-    lower: Lower<'_>,
-) -> Result<Option<Split>> {
-    let layouts: Vec<Layout> = x.iter().map(|value| value.layout).collect();
-    let Some(rows) = node.op.rows(&layouts, y) else { return Ok(None) };
-    for (value, _) in
-        x.iter_mut().zip(&rows.inputs).filter(|(value, cut)| **cut && !value.layout.is_contiguous())
-    {
-        let storage = program.copy(value, Some(node.place));
-        *value = Value { storage, layout: Layout::contiguous(value.layout.meta) };
-    }
-    let layouts: Vec<Layout> = x.iter().map(|value| value.layout).collect();
-    split_rows(lower, &rows, &layouts, y, caps)
 }
 
 /// How an operator runs without what is excluded: as the adapter does it best, as every adapter does

@@ -6,7 +6,9 @@
 //! [`Op::rows`]: anygrad_graph::Op::rows
 
 use anygrad_graph::core::{Caps, Result};
-use anygrad_graph::{Kernels, Layout, Lowering, Meta, Operand, Rows};
+use anygrad_graph::{Kernels, Layout, Lowering, Meta, Node, Operand, Rows};
+
+use crate::lower::{Program, Value};
 
 /// Offsets of bindings are multiples of this on every adapter, in bytes.
 const ALIGNMENT: u64 = 256;
@@ -48,15 +50,30 @@ pub(crate) fn is_aligned(offset: u64) -> bool {
     offset.is_multiple_of(ALIGNMENT)
 }
 
+/// Kernels over ranges of rows, where an operand is larger than a binding and has rows.
+pub(crate) fn split(
+    node: &Node,
+    x: &mut [Value],
+    y: &[Meta],
+    program: &mut Program,
+    caps: &Caps,
+    lower: Lower<'_>,
+) -> Result<Option<Split>> {
+    let layouts: Vec<Layout> = x.iter().map(|value| value.layout).collect();
+    let Some(rows) = node.op.rows(&layouts, y) else { return Ok(None) };
+    for (value, _) in
+        x.iter_mut().zip(&rows.inputs).filter(|(value, cut)| **cut && !value.layout.is_contiguous())
+    {
+        let storage = program.copy(value, Some(node.place));
+        *value = Value { storage, layout: Layout::contiguous(value.layout.meta) };
+    }
+    let layouts: Vec<Layout> = x.iter().map(|value| value.layout).collect();
+    split_rows(lower, &rows, &layouts, y, caps)
+}
+
 /// Lowers an operator range by range of its rows. `None` where it has none, or they are too long.
 /// The inputs that are cut are row-major from the start of their buffers.
-pub(crate) fn split_rows(
-    lower: Lower<'_>,
-    rows: &Rows,
-    x: &[Layout],
-    y: &[Meta],
-    caps: &Caps,
-) -> Result<Option<Split>> {
+fn split_rows(lower: Lower<'_>, rows: &Rows, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Option<Split>> {
     let cut = x.iter().map(|x| x.meta).zip(&rows.inputs).chain(y.iter().copied().zip(&rows.outputs));
     let bytes: Vec<u64> = cut.filter(|(_, cut)| **cut).map(|(meta, _)| row_bytes(&meta)).collect();
     // A binding ends at a whole group of four elements. Where an operator needs more memory for
