@@ -3,7 +3,7 @@
 // T is f32 or vec4<f32>, I, U and B go with it; truth values are U of 0 and 1.
 // WGSL lets a compiler assume that NaN does not occur, so `x != x` and `max` lose it: NaN is found
 // by its bits, and passes through every function as it does in PyTorch.
-// use: half, trigonometry
+// use: half, trigonometry, rounding, integer, special
 
 fn is_nan(x: T) -> B {
     return (bitcast<U>(x) & U(0x7fffffffu)) > U(0x7f800000u);

@@ -198,6 +198,9 @@ macro_rules! binary {
     };
 }
 
+mod integer;
+mod rounding;
+mod special;
 mod trigonometry;
 
 fn truth(x: bool) -> f64 {
@@ -277,7 +280,7 @@ unary! {
     /// |x|; its derivative at 0 is 0.
     abs(): "abs_value", SIGNED, SAME, |x| x[0].abs(), |at, _| vec![Some(at.dy() * at.x[0].sign())];
     /// -1, 0 or 1
-    sign(): "sign_of", FLOAT, SAME, |x| if x[0] == 0.0 { 0.0 } else { x[0].signum() }, none;
+    sign(): "sign_of", SIGNED, SAME, |x| if x[0] == 0.0 { 0.0 } else { x[0].signum() }, none;
     /// The largest whole number not above x.
     floor(): "floor_of", FLOAT, SAME, |x| x[0].floor(), none;
     /// x * x
@@ -382,7 +385,8 @@ unary! {
 }
 
 impl<'g> Tensor<'g> {
-    /// `a` where this is true, otherwise `b`. This is a `bool` tensor; everything broadcasts.
+    /// `a` where this is true, otherwise `b`. This is a `bool` tensor; everything broadcasts. (Called
+    /// `where` elsewhere, which is a word of Rust.)
     #[track_caller]
     pub fn select(self, a: impl IntoTensor<'g>, b: impl IntoTensor<'g>) -> Tensor<'g> {
         static FUNCTION: Function = Function {
@@ -628,6 +632,9 @@ pub(super) fn cases() -> Vec<Case> {
         .input(&[33])
         .input(&[33]),
     );
+    cases.extend(integer::cases());
+    cases.extend(rounding::cases());
+    cases.extend(special::cases());
     cases.extend(trigonometry::cases());
     cases
 }
