@@ -26,6 +26,7 @@ mod reduce;
 mod resize;
 mod reverse_sequence;
 mod rows;
+mod scan;
 mod scatter;
 mod shuffle;
 mod slice;
@@ -66,6 +67,7 @@ pub fn cases() -> Vec<Case> {
         reduce::cases(),
         resize::cases(),
         reverse_sequence::cases(),
+        scan::cases(),
         scatter::cases(),
         shuffle::cases(),
         slice::cases(),
