@@ -31,6 +31,7 @@ mod scatter;
 mod shuffle;
 mod slice;
 mod softmax;
+mod sort;
 mod taps;
 mod unfold;
 mod view;
@@ -72,6 +73,7 @@ pub fn cases() -> Vec<Case> {
         shuffle::cases(),
         slice::cases(),
         softmax::cases(),
+        sort::cases(),
         taps::cases(),
         unfold::cases(),
         view::cases(),
