@@ -7,7 +7,8 @@ use anygrad_core::{Array, Caps, DType, Error, Result, Shape};
 use anygrad_shaders::{self as shaders, GatherElementsParams, GatherParams};
 
 use super::concat::{copy_workgroups, copyable};
-use super::scatter::ScatterAdd;
+use super::places::flat_places;
+use super::scatter::{ScatterAdd, is_much};
 use crate::{
     At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor, Tolerance,
     Values, workgroups,
@@ -48,14 +49,26 @@ impl<'g> Tensor<'g> {
     }
 
     /// y[i, j, ..] = x[i, indices[i, j, ..], ..] for axis 1, and so on: one index per element of
-    /// the result. The indices (`i32` or `u32`) have the shape of this but along `axis`.
+    /// the result. The indices (`i32` or `u32`) may have any size along `axis`, and at most that of
+    /// this along the others: PyTorch's `gather`, ONNX's `GatherElements`.
     ///
     /// An index that is negative or too large gives 0.
     #[track_caller]
     pub fn gather_elements(self, axis: isize, indices: Tensor<'g>) -> Tensor<'g> {
         match self.shape().axis(axis) {
-            _ if self.is_poison() => self,
-            Ok(axis) => self.apply(GatherElements { axis }, &[self, indices]),
+            _ if self.is_poison() || indices.is_poison() => {
+                self.apply(GatherElements { axis: 0 }, &[self, indices])
+            }
+            Ok(axis) => {
+                let (shape, wanted) = (self.shape(), indices.shape());
+                let fits = |a: usize| a == axis || shape.get(a) == wanted.get(a) || wanted[a] > shape[a];
+                let narrow = |x: Tensor<'g>, a: usize| match fits(a) {
+                    true => x,
+                    false => x.narrow(a as isize, 0..wanted[a]),
+                };
+                let x = (0..shape.rank().min(wanted.rank())).fold(self, narrow);
+                x.apply(GatherElements { axis }, &[x, indices])
+            }
             Err(error) => self.fail(error.context("gather_elements")),
         }
     }
@@ -197,8 +210,15 @@ impl Op for GatherElements {
     }
 
     fn gradient<'g>(&self, at: &At<'g, '_>) -> Grads<'g> {
-        let size = at.x[0].shape()[self.axis];
-        let dy = at.dy();
+        let shape = at.x[0].shape();
+        let (dy, size) = (at.dy(), shape[self.axis]);
+        if is_much(shape.elements(), at.x[1].shape()[self.axis]) {
+            // Each result would look through the whole axis: one sorted list of all elements.
+            let flat = dy.reshape(&[dy.shape().elements()]);
+            let places = flat_places(at.x[1], &shape, self.axis);
+            let op = ScatterAdd { axis: 0, size: shape.elements(), elements: false };
+            return vec![Some(flat.apply(op, &[flat, places]).reshape(&shape)), None];
+        }
         vec![Some(dy.apply(ScatterAdd { axis: self.axis, size, elements: true }, &[dy, at.x[1]])), None]
     }
 
@@ -294,6 +314,8 @@ pub(super) fn cases() -> Vec<Case> {
         elements(1, &[4, 6], 3),
         elements(0, &[5, 3, 2], 7),
         elements(-1, &[67, 10], 1),
+        // Enough for one sorted list of all on the way back.
+        elements(1, &[3, 700, 2], 300),
         exact(Case::new("gather_elements outside", |x| x[0].gather_elements(0, x[1]))).input(&[5, 2]).filled(
             &[4, 2],
             DType::I32,

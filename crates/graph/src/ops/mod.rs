@@ -15,10 +15,12 @@ mod detach;
 mod dropout;
 mod gather;
 mod half;
+mod index;
 mod matmul;
 mod optimizer;
 mod pad;
 mod pad_mode;
+mod places;
 mod pointwise;
 mod pool;
 mod recurrent;
@@ -28,6 +30,7 @@ mod reverse_sequence;
 mod rows;
 mod scan;
 mod scatter;
+mod scatter_reduce;
 mod shuffle;
 mod slice;
 mod softmax;
@@ -38,6 +41,7 @@ mod view;
 
 pub use conv::Conv;
 pub(crate) use half::{convert, promote};
+pub use index::ScatterReduction;
 pub use optimizer::{Adagrad, Adam, Convention, RmsProp, Sgd, UpdateRule, WeightDecay};
 pub use pad_mode::PadMode;
 pub use pool::{IndexBase, Pool};
@@ -58,10 +62,12 @@ pub fn cases() -> Vec<Case> {
         dropout::cases(),
         gather::cases(),
         half::cases(),
+        index::cases(),
         matmul::cases(),
         optimizer::cases(),
         pad::cases(),
         pad_mode::cases(),
+        places::cases(),
         pointwise::cases(),
         pool::cases(),
         recurrent::cases(),
@@ -70,6 +76,7 @@ pub fn cases() -> Vec<Case> {
         reverse_sequence::cases(),
         scan::cases(),
         scatter::cases(),
+        scatter_reduce::cases(),
         shuffle::cases(),
         slice::cases(),
         softmax::cases(),

@@ -15,8 +15,9 @@ use crate::{
     Values, workgroups,
 };
 
+/// Numbered as in `shaders/shared/reduction.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Sum,
     Max,
     Min,
