@@ -12,7 +12,9 @@ mod argmax;
 mod concat;
 mod conv;
 mod detach;
+mod diagonal;
 mod dropout;
+mod einsum;
 mod gather;
 mod half;
 mod index;
@@ -23,6 +25,7 @@ mod pad_mode;
 mod places;
 mod pointwise;
 mod pool;
+mod range;
 mod recurrent;
 mod reduce;
 mod resize;
@@ -59,7 +62,9 @@ pub fn cases() -> Vec<Case> {
         concat::cases(),
         conv::cases(),
         detach::cases(),
+        diagonal::cases(),
         dropout::cases(),
+        einsum::cases(),
         gather::cases(),
         half::cases(),
         index::cases(),
@@ -70,6 +75,7 @@ pub fn cases() -> Vec<Case> {
         places::cases(),
         pointwise::cases(),
         pool::cases(),
+        range::cases(),
         recurrent::cases(),
         reduce::cases(),
         resize::cases(),
