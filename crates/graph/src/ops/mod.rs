@@ -38,6 +38,7 @@ mod shuffle;
 mod slice;
 mod softmax;
 mod sort;
+mod statistics;
 mod taps;
 mod unfold;
 mod view;
@@ -87,6 +88,7 @@ pub fn cases() -> Vec<Case> {
         slice::cases(),
         softmax::cases(),
         sort::cases(),
+        statistics::cases(),
         taps::cases(),
         unfold::cases(),
         view::cases(),

@@ -103,7 +103,7 @@ impl Op for Scan {
 }
 
 /// a + b or a b; integers wrap around.
-pub(super) fn joined(a: f64, b: f64, product: bool, dtype: DType) -> f64 {
+fn joined(a: f64, b: f64, product: bool, dtype: DType) -> f64 {
     if dtype == DType::F32 {
         return if product { a * b } else { a + b };
     }
