@@ -32,11 +32,6 @@ const LATER: &[&str] = &[
     "sdpa",
     "trajectory/e_mlp_batchnorm_rmsprop",
     "trajectory/f_embedding_gru_adamw",
-    // Single operators.
-    "cumsum",
-    "einsum",
-    "gather_nd",
-    "topk",
     // Optimizers.
     "adadelta",
     "adamax",
