@@ -3,15 +3,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use anygrad_shaders::{KERNELS, Kernel};
+use anygrad_shaders::{KERNELS, Kernel, module};
 use naga::back::{PipelineConstants, glsl, hlsl, msl, pipeline_constants::process_overrides, spv, wgsl};
 use naga::proc::BoundsCheckPolicies;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{Module, ShaderStage};
 
-/// The kernel with every `override` set to 1, which all of them allow.
+/// The kernel with every `override` set to 1, which all of them allow, and with all functions that
+/// fusion may call.
 fn parsed(kernel: &Kernel, hole: Option<&str>) -> (Module, ModuleInfo) {
-    let text = kernel.shader(hole);
+    let default = module(&format!("hole_{}", kernel.hole)).unwrap_or_default();
+    let text = format!("{}{}", kernel.source, hole.unwrap_or(default));
     let module =
         naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&text)));
     let info = validator().validate(&module).unwrap_or_else(|e| panic!("{}: {e:?}", kernel.name));
