@@ -108,6 +108,9 @@ fn parts_and_elements_at_indices() {
     // PyTorch's gather and scatter take indices that are smaller than the tensor.
     let x = [f32s(&[2, 3], &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]), i32s(&[1, 2], &[2, 0])];
     assert_eq!(of(&x, |x| x[0].gather_elements(1, x[1])), [2.0, 0.0]);
+    // gather_negative_indices: they are wrapped before.
+    let last = of(&[x[0].clone(), i32s(&[2], &[-1, 0])], |x| x[0].gather(1, x[1].wrap_indices(&[3])));
+    assert_eq!(last, [2.0, 0.0, 5.0, 3.0]);
     let filled = of(&[x[0].clone(), i32s(&[2], &[0, 9])], |x| x[0].index_fill(1, x[1], 7.0));
     assert_eq!(filled, [7.0, 1.0, 2.0, 7.0, 4.0, 5.0]);
     assert_eq!(of(&x[..1], |x| x[0].repeat_interleave(2, 1).at(0, 0)), [0.0, 0.0, 1.0, 1.0, 2.0, 2.0]);
@@ -151,6 +154,8 @@ fn summation_convention() {
     assert!(wrong("ii->i").contains("sizes 3 and 5 of i differ"));
     assert!(wrong("ij->ik").contains("k of the result is in no operand"));
     assert!(wrong("ij->ii").contains("names an axis of the result twice"));
+    let many = mistake(|graph, x| graph.einsum("ab,cd,ef,gh,ij->abcdefghij", &[x; 5]));
+    assert!(many.contains("10 axes, at most 8"), "{many}");
     assert!(wrong("i1->i").contains("'1' in \"i1\" is no letter"));
 }
 

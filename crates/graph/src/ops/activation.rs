@@ -83,7 +83,9 @@ impl<'g> Tensor<'g> {
     /// (x + sqrt(x^2 + b)) / 2 (Barron, 2021)
     #[track_caller]
     pub fn squareplus(self, b: f64) -> Tensor<'g> {
-        (self + (self.square() + b).sqrt()) * 0.5
+        let root = (self.square() + b).sqrt();
+        // For negative x the sum would cancel: the same by the product of sum and difference.
+        self.lt(0.0).select((root - self).reciprocal() * (b / 2.0), (self + root) * 0.5)
     }
 
     /// 0 up to -1, (x + 1)^2 / 4 up to 1, then x (Martins and Astudillo, 2016).
@@ -133,7 +135,8 @@ impl<'g> Tensor<'g> {
         let least = supported.gt(0.0).select(sorted, f64::INFINITY).min(&[axis], true);
         let inside = self.detach().ge(least);
         let level = (inside.select(self, 0.0).sum(&[axis], true) - 1.0) / count;
-        inside.select(self - level, 0.0)
+        // Nothing is larger than NaN or infinity: then there is no support.
+        count.gt(0.0).select(inside.select(self - level, 0.0), f64::NAN)
     }
 
     /// log(e^a + e^b) without overflow
@@ -205,6 +208,9 @@ pub(super) fn cases() -> Vec<Case> {
         let case = Case::new(format!("sparsemax {sizes:?}"), move |x| x[0].sparsemax(axis));
         cases.push(case.filled(sizes, DType::F32, Fill::Distinct(-0.8, 0.8)));
     }
+    let numbers = vec![1.0, f64::NAN, 0.0, 5.0, f64::INFINITY, 1.0, 3.0, f64::NEG_INFINITY, 3.5];
+    let case = Case::new("sparsemax extremes", |x| x[0].sparsemax(1)).forward_only();
+    cases.push(case.filled(&[3, 3], DType::F32, Fill::Given(numbers)));
     cases.push(Case::new("logaddexp 9x7", |x| x[0].logaddexp(x[1])).input(&[9, 7]).input(&[7]));
     let infinities = || Fill::Given(vec![f64::INFINITY, f64::NEG_INFINITY, 700.0, f64::NAN, -700.0]);
     cases.push(

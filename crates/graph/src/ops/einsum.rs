@@ -220,7 +220,9 @@ impl<'g> Term<'g> {
     }
 
     fn size(&self, label: Label) -> usize {
-        self.labels.iter().position(|own| *own == label).map_or(1, |axis| self.tensor.shape()[axis])
+        let axis = self.labels.iter().position(|own| *own == label);
+        // After a mistake a tensor may have fewer axes than names.
+        axis.and_then(|axis| self.tensor.shape().get(axis).copied()).unwrap_or(1)
     }
 
     fn has(&self, label: Label) -> bool {

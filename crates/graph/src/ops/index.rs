@@ -1,9 +1,10 @@
 //! Reading and writing at indices along an axis, at elements and at parts: expressions of gather,
 //! scatter_add and the last place of an index.
 //!
-//! Indices are `i32` or `u32`, from 0; for one outside nothing is read (zeros) or written.
+//! Indices are `i32` or `u32`, from 0; for one outside nothing is read (zeros) or written. Where
+//! negative ones count from the back, they are wrapped before.
 
-use anygrad_core::{DType, Error};
+use anygrad_core::{Array, DType, Error};
 
 use super::gather::check_indices;
 use super::places::{LastPlace, countable, counts, flat_places, part_places};
@@ -27,6 +28,18 @@ pub enum ScatterReduction {
 }
 
 impl<'g> Tensor<'g> {
+    /// These indices (`i32`) with negative ones counted from the back, as PyTorch, NumPy and ONNX do:
+    /// along an axis of this size, or along axes of these sizes where the last axis of the indices
+    /// names several.
+    #[track_caller]
+    pub fn wrap_indices(self, sizes: &[usize]) -> Tensor<'g> {
+        let sizes: Vec<i32> = sizes.iter().map(|&size| i32::try_from(size).unwrap_or(i32::MAX)).collect();
+        match Array::i32(&[sizes.len()], sizes) {
+            Ok(sizes) => self.lt(0).select(self + self.graph().constant(sizes), self),
+            Err(error) => self.fail(error.context("wrap_indices")),
+        }
+    }
+
     /// The parts at a list of `indices` along `axis`: [`Tensor::gather`] with one axis of indices.
     #[track_caller]
     pub fn index_select(self, axis: isize, indices: Tensor<'g>) -> Tensor<'g> {
@@ -249,7 +262,8 @@ impl<'g> Tensor<'g> {
         let shape = self.shape();
         let kept = |(axis, &size): (usize, &isize)| match usize::try_from(size) {
             Ok(size) => Some(size),
-            Err(_) => (axis + shape.rank()).checked_sub(sizes.len()).map(|axis| shape[axis]),
+            Err(_) if size == -1 => (axis + shape.rank()).checked_sub(sizes.len()).map(|axis| shape[axis]),
+            Err(_) => None,
         };
         match sizes.iter().enumerate().map(kept).collect::<Option<Vec<usize>>>() {
             Some(sizes) if sizes.len() >= shape.rank() => self.broadcast_to(&sizes),
@@ -290,6 +304,9 @@ pub(super) fn cases() -> Vec<Case> {
             .input(&[3, 6])
             .filled(&[4], DType::I32, Fill::Below(6))
             .gradient_tolerance(Tolerance::sum(4)),
+        exact(Case::many("wrap_indices", |x| vec![x[0].wrap_indices(&[7, 5]), x[0].wrap_indices(&[6])]))
+            .forward_only()
+            .filled(&[2, 2], DType::I32, numbers(&[-7.0, -1.0, 3.0, -5.0])),
         exact(Case::new("repeat_interleave", |x| x[0].repeat_interleave(3, 1))).input(&[2, 5, 2]),
         exact(Case::new("expand", |x| x[0].expand(&[4, -1, 6]))).input(&[3, 1]),
         exact(Case::new("gather_nd parts", |x| x[0].gather_nd(x[1], 0)))
