@@ -119,6 +119,11 @@ impl<'g> Tensor<'g> {
     /// zeros (Martins and Astudillo, 2016).
     #[track_caller]
     pub fn sparsemax(self, axis: isize) -> Tensor<'g> {
+        self.in_f32(|x| x.sparsemax_in_f32(axis))
+    }
+
+    #[track_caller]
+    fn sparsemax_in_f32(self, axis: isize) -> Tensor<'g> {
         // The support are the largest k of them with 1 + k x_k > x_1 + ... + x_k.
         let sorted = self.detach().sort(axis, true).0;
         let counted = match sorted.shape().axis(axis) {

@@ -338,6 +338,17 @@ pub(super) fn cases() -> Vec<Case> {
                 .filled(&[parts, 2], DType::F32, Fill::Distinct(-1.005, 1.005)),
         );
     }
+    // 16-bit floats are moved as they are.
+    cases.push(
+        exact(Case::many("scatter f16", |x| {
+            let written = x[0].scatter(1, x[1], x[2]);
+            vec![written, written.sort(1, false).0, x[0].tril(0)]
+        }))
+        .filled(&[2, 6], DType::F16, Fill::Distinct(-1.0, 1.0))
+        .filled(&[1, 4], DType::I32, numbers(&[2.0, 0.0, 5.0, 2.0]))
+        .filled(&[1, 4], DType::F16, Fill::Distinct(1.5, 2.0))
+        .forward_only(),
+    );
     cases.push(
         exact(Case::new("scatter_nd rows of bools", |x| x[0].scatter_nd(x[1], x[2], Replace)).forward_only())
             .filled(&[4, 3], DType::Bool, Fill::Below(2))

@@ -15,7 +15,7 @@ impl<'g> Tensor<'g> {
     /// NumPy's.
     #[track_caller]
     pub fn std(self, axes: &[isize], keepdims: bool, ddof: usize) -> Tensor<'g> {
-        self.variance(axes, keepdims, ddof).sqrt()
+        self.in_f32(|x| x.variance(axes, keepdims, ddof).sqrt())
     }
 
     /// (sum |x|^p)^(1/p) over `axes`. With p infinite the largest |x|, with p minus infinity the
@@ -23,6 +23,11 @@ impl<'g> Tensor<'g> {
     /// as in PyTorch.
     #[track_caller]
     pub fn norm(self, p: f64, axes: &[isize], keepdims: bool) -> Tensor<'g> {
+        self.in_f32(|x| x.norm_in_f32(p, axes, keepdims))
+    }
+
+    #[track_caller]
+    fn norm_in_f32(self, p: f64, axes: &[isize], keepdims: bool) -> Tensor<'g> {
         if p.is_infinite() {
             let magnitude = self.abs();
             return if p > 0.0 { magnitude.max(axes, keepdims) } else { magnitude.min(axes, keepdims) };
@@ -63,6 +68,12 @@ impl<'g> Tensor<'g> {
             let message = format!("quantile: {q} of axis {axis} of {}", self.shape());
             return self.fail(Error::shape(message));
         }
+        self.in_f32(|x| x.quantile_in_f32(q, axis, counted, keepdims))
+    }
+
+    #[track_caller]
+    fn quantile_in_f32(self, q: f64, axis: isize, counted: usize, keepdims: bool) -> Tensor<'g> {
+        let size = self.shape()[counted];
         let sorted = self.sort(axis, false).0;
         let place = q * (size - 1) as f64;
         let below = place.floor() as usize;
