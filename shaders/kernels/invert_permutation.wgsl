@@ -1,17 +1,20 @@
 // Where each position of a row went.
 //
-// permutation, y: [rows, length]
-// y[r, permutation[r, c]] = c
-// Dispatch: ceil(elements / 64) workgroups.  Reads the permutation, writes y once.
+// places: [rows, length], each position below `size` once at most   y: [rows, size]
+// y[r, places[r, c]] = c; before, with FILL, all of y is -1
+// Dispatch: ceil(elements of places, or of y with FILL / 64) workgroups.  Reads places, writes y once.
 // use: group
 
 struct Params {
     elements: u32,
     length: u32,
+    size: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> permutation: array<u32>;
+@group(0) @binding(1) var<storage, read> places: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<u32>;
+
+override FILL: bool;
 
 @compute @workgroup_size(64)
 fn main(
@@ -23,6 +26,13 @@ fn main(
     if at >= params.elements {
         return;
     }
-    let start = at - at % params.length;
-    y[start + permutation[at]] = at - start;
+    if FILL {
+        y[at] = 0xffffffffu;
+        return;
+    }
+    let row = at / params.length;
+    let place = places[at];
+    if place < params.size {
+        y[row * params.size + place] = at - row * params.length;
+    }
 }

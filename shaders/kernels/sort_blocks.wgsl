@@ -1,26 +1,28 @@
 // Blocks of rows sorted: each element counts the elements of its block that come before it.
 //
-// x, keys, places: [rows, length]
-// keys: u32 that order as the elements do, sorted within each block of `block` elements
-// places: the positions in the row that they come from
+// x: [rows, length]   pairs: [rows, length], sorted within each block of `block` elements: a u32 that
+// orders as the element does, and the position in the row that it comes from
+// y: [rows, kept], with LAST in place of pairs: the first positions of each row, which is one block
 // Equal elements keep their order. NaN counts as larger than every number.
 // One invocation per element.
-// Dispatch: ceil(elements / 64) workgroups.  Reads x `block` times, writes keys and places once.
+// Dispatch: ceil(elements / 64) workgroups.  Reads x `block` times, writes pairs or y once.
 // use: group
 
 struct Params {
     elements: u32,
     length: u32,
     block: u32,
+    kept: u32,
     descending: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<u32>;
-@group(0) @binding(2) var<storage, read_write> keys: array<u32>;
-@group(0) @binding(3) var<storage, read_write> places: array<u32>;
+@group(0) @binding(2) var<storage, read_write> pairs: array<vec2<u32>>;
+@group(0) @binding(3) var<storage, read_write> y: array<u32>;
 
 // What x holds: 0 f32, 1 i32, 2 u32 or truth values.
 override DTYPE: u32;
+override LAST: bool;
 
 fn key_of(bits: u32) -> u32 {
     var key = bits;
@@ -58,6 +60,9 @@ fn main(
         let key = key_of(x[start + other]);
         before += select(0u, 1u, key < own || (key == own && other < column));
     }
-    keys[start + first + before] = own;
-    places[start + first + before] = column;
+    if !LAST {
+        pairs[start + first + before] = vec2(own, column);
+    } else if before < params.kept {
+        y[row * params.kept + before] = column;
+    }
 }

@@ -1,22 +1,29 @@
-// Neighbouring sorted runs of rows merged: each element finds its place in the other run.
+// Neighbouring sorted runs of rows merged.
 //
-// keys, places, merged_keys, merged_places: [rows, length]
-// Runs of `run` keys are sorted, afterwards runs twice as long. Equal keys of the left run come
-// first, so that the order of equals stays.
-// One invocation per element, by bisection.
-// Dispatch: ceil(elements / 64) workgroups.  Reads log2(run) keys each, moves each element once.
+// pairs, merged: [rows, length] of (key, position), see sort_blocks
+// Runs of `run` pairs are sorted, afterwards runs twice as long. Equal keys of the left run come
+// first, so that the order of equals stays. Of each run only the first `kept` pairs are needed.
+// y: [rows, kept], with LAST in place of merged: the positions alone
+// One invocation per TILE results: it bisects for how many of those before it come from the left run
+// (Odeh, Green, Mwassi, Shmueli, Birk, 2012), then it merges one after the other.
+// Dispatch: ceil(tiles / 64) workgroups.  Reads and writes each pair once.
 // use: group
+// variant sort_merge: TILE = 16u
 
 struct Params {
-    elements: u32,
+    // Tiles of all rows, and of one.
+    tiles: u32,
+    row_tiles: u32,
     length: u32,
     run: u32,
+    kept: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> keys: array<u32>;
-@group(0) @binding(2) var<storage, read> places: array<u32>;
-@group(0) @binding(3) var<storage, read_write> merged_keys: array<u32>;
-@group(0) @binding(4) var<storage, read_write> merged_places: array<u32>;
+@group(0) @binding(1) var<storage, read> pairs: array<vec2<u32>>;
+@group(0) @binding(2) var<storage, read_write> merged: array<vec2<u32>>;
+@group(0) @binding(3) var<storage, read_write> y: array<u32>;
+
+override LAST: bool;
 
 @compute @workgroup_size(64)
 fn main(
@@ -24,32 +31,50 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let at = group_index(group, groups) * 64u + local;
-    if at >= params.elements {
+    let tile = group_index(group, groups) * 64u + local;
+    if tile >= params.tiles {
         return;
     }
-    let row = at / params.length;
+    let row = tile / params.row_tiles;
+    let first = (tile - row * params.row_tiles) * TILE;
+    let left = first - first % (2u * params.run);
+    // How many results of the two runs come before.
+    let before = first - left;
+    if before >= params.kept {
+        return;
+    }
+    let right = min(left + params.run, params.length);
+    let end = min(right + params.run, params.length);
     let start = row * params.length;
-    let column = at - start;
-    let number = column / params.run;
-    let is_left = number % 2u == 0u;
-    let own_first = number * params.run;
-    let pair_first = select(own_first - params.run, own_first, is_left);
-    // The other run, which may be cut short or missing at the end of the row.
-    let first = select(pair_first, min(pair_first + params.run, params.length), is_left);
-    var low = first;
-    var high = min(first + params.run, params.length);
-    let own = keys[at];
+    var low = max(before, end - right) - (end - right);
+    var high = min(before, right - left);
     while low < high {
         let middle = low + (high - low) / 2u;
-        let key = keys[start + middle];
-        if key < own || (key == own && !is_left) {
+        if pairs[start + left + middle].x <= pairs[start + right + before - 1u - middle].x {
             low = middle + 1u;
         } else {
             high = middle;
         }
     }
-    let to = start + pair_first + (column - own_first) + (low - first);
-    merged_keys[to] = own;
-    merged_places[to] = places[at];
+    var a = left + low;
+    var b = right + before - low;
+    // Past the end of a run they are not looked at.
+    var of_a = pairs[start + a];
+    var of_b = pairs[start + b];
+    for (var to = first; to < min(first + TILE, end); to++) {
+        var taken = of_b;
+        if a < right && (b >= end || of_a.x <= of_b.x) {
+            taken = of_a;
+            a++;
+            of_a = pairs[start + a];
+        } else {
+            b++;
+            of_b = pairs[start + b];
+        }
+        if !LAST {
+            merged[start + to] = taken;
+        } else if to < params.kept {
+            y[row * params.kept + to] = taken.y;
+        }
+    }
 }

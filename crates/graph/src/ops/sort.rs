@@ -2,30 +2,35 @@
 //!
 //! Blocks of a row are sorted by counting, then runs of twice the length are merged until there is
 //! one: any length, no atomics, and equal elements keep their order. The sorted values are picked
-//! by their places, and gradients go back by the inverse places.
+//! by their places, and gradients go back by the inverse places. The largest k need only the first k
+//! of every run.
 
 use anygrad_core::{Caps, DType, Error, Result, Shape};
 use anygrad_shaders::{self as shaders, InvertPermutationParams, SortBlocksParams, SortMergeParams};
 
-use super::gather::GatherElements;
+use super::gather::{GatherElements, inside};
 use crate::{
     At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values,
     workgroups,
 };
 
-/// The places that sort the last axis.
+/// The first `kept` of the places that sort the last axis.
 #[derive(Debug)]
 struct Argsort {
+    kept: usize,
     descending: bool,
 }
 
-/// Inputs: x, and for each row a permutation of its places. y[r, c] = x[r, permutation[r, c]].
+/// Inputs: x, and for each row some of its places, each once at most; places outside give 0.
+/// y[r, c] = x[r, places[r, c]].
 #[derive(Debug)]
 struct Permuted;
 
-/// y[r, permutation[r, c]] = c
+/// y[r, places[r, c]] = c, and -1 elsewhere; rows of the result have this size.
 #[derive(Debug)]
-struct InvertPermutation;
+struct InvertPermutation {
+    size: usize,
+}
 
 impl<'g> Tensor<'g> {
     /// The places (`i32`) of the elements along `axis` in ascending or descending order. Equal
@@ -33,7 +38,11 @@ impl<'g> Tensor<'g> {
     /// last in ascending order, as in NumPy, and first in descending order.
     #[track_caller]
     pub fn argsort(self, axis: isize, descending: bool) -> Tensor<'g> {
-        self.along_last("argsort", axis, |x| x.apply(Argsort { descending }, &[x]))
+        match self.shape().axis(axis) {
+            _ if self.is_poison() => self,
+            Ok(counted) => self.first_places(axis, descending, self.shape()[counted]),
+            Err(error) => self.fail(error.context("argsort")),
+        }
     }
 
     /// The elements along `axis` in ascending or descending order, with NaN where
@@ -48,30 +57,34 @@ impl<'g> Tensor<'g> {
     /// The first of equals comes first. NaN counts as larger than every number.
     #[track_caller]
     pub fn topk(self, k: usize, axis: isize, largest: bool) -> (Tensor<'g>, Tensor<'g>) {
-        let size = self.shape().axis(axis).map_or(0, |axis| self.shape()[axis]);
-        if !self.is_poison() && k > size && self.shape().axis(axis).is_ok() {
-            let message = format!("topk: axis {axis} of {} has no {k} elements", self.shape());
-            let mistake = self.fail(Error::shape(message));
-            return (mistake, mistake);
-        }
-        let (values, places) = self.sort(axis, largest);
-        if places.is_poison() {
-            return (places, places);
-        }
-        (values.narrow(axis, 0..k), places.narrow(axis, 0..k))
+        let places = match self.shape().axis(axis) {
+            _ if self.is_poison() => self,
+            Ok(counted) if k <= self.shape()[counted] => self.first_places(axis, largest, k),
+            Ok(_) => {
+                let message = format!("topk: axis {axis} of {} has no {k} elements", self.shape());
+                self.fail(Error::shape(message))
+            }
+            Err(error) => self.fail(error.context("topk")),
+        };
+        (self.permuted_along("topk", axis, places), places)
     }
 
-    /// The elements along `axis` picked by a permutation of their places.
     #[track_caller]
-    fn permuted_along(self, name: &str, axis: isize, permutation: Tensor<'g>) -> Tensor<'g> {
-        if self.is_poison() || permutation.is_poison() {
-            return if self.is_poison() { self } else { permutation };
+    fn first_places(self, axis: isize, descending: bool, kept: usize) -> Tensor<'g> {
+        self.along_last("argsort", axis, |x| x.apply(Argsort { kept, descending }, &[x]))
+    }
+
+    /// The elements along `axis` picked by some of their places, each once at most.
+    #[track_caller]
+    fn permuted_along(self, name: &str, axis: isize, places: Tensor<'g>) -> Tensor<'g> {
+        if self.is_poison() || places.is_poison() {
+            return if self.is_poison() { self } else { places };
         }
         match self.shape().axis(axis) {
             Ok(axis) => {
                 let order = exchanged(self.shape().rank(), axis);
                 let rows = self.permute(&order);
-                rows.apply(Permuted, &[rows, permutation.permute(&order)]).permute(&order)
+                rows.apply(Permuted, &[rows, places.permute(&order)]).permute(&order)
             }
             Err(error) => self.fail(error.context(name)),
         }
@@ -112,7 +125,8 @@ impl Op for Argsort {
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {
         match x[0].dtype {
             DType::F32 | DType::I32 | DType::U32 | DType::Bool if x[0].shape.rank() > 0 => {
-                Ok(vec![Meta { dtype: DType::I32, ..x[0] }])
+                let shape = x[0].shape.with(x[0].shape.rank() - 1, self.kept);
+                Ok(vec![Meta { dtype: DType::I32, shape }])
             }
             _ => Err(Error::shape(format!("takes f32, i32, u32 or bool with an axis, {} was given", x[0]))),
         }
@@ -120,7 +134,7 @@ impl Op for Argsort {
 
     fn reference(&self, x: &[&Values], y: &mut [Values]) {
         let length = length(&x[0].meta).max(1);
-        for (x, y) in x[0].data.chunks(length).zip(y[0].data.chunks_mut(length)) {
+        for (x, y) in x[0].data.chunks(length).zip(y[0].data.chunks_mut(self.kept.max(1))) {
             let mut places: Vec<usize> = (0..length).collect();
             places.sort_by(|&a, &b| {
                 let (a, b) = (x[a], x[b]);
@@ -139,21 +153,21 @@ impl Op for Argsort {
     }
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
+        /// Results of a merge that one invocation makes, as in `sort_merge.wgsl`.
+        const TILE: usize = 16;
         // Counting reads the whole block for each element. A GPU has that in its cache, and a
         // dispatch costs it more.
-        let block = if caps.is_cpu() { 64 } else { 256 };
+        let block = if caps.is_cpu() { TILE } else { 4 * TILE };
         let (elements, length) = (x[0].shape().elements(), length(&x[0].meta));
-        let list = Meta { shape: Shape::new(&[elements])?, dtype: DType::U32 };
+        let rows = elements / length.max(1);
         let merges = length.div_ceil(block).max(1).next_power_of_two().ilog2() as usize;
-        // Keys are sorted from one list into the other; so are the places, which end in the output.
-        let lists = if merges == 0 { 1 } else { 4 };
-        let keys = |pass: usize| Operand::Scratch(pass % 2);
-        let places = |pass: usize| match pass {
-            _ if pass == merges => Operand::Output(0),
-            _ => Operand::Scratch(2 + pass % 2),
-        };
-        let groups = workgroups(elements.div_ceil(64));
-        let (elements, length) = (elements as u32, length as u32);
+        // A single block writes no pairs, but binds something.
+        let words = if merges == 0 { 2 } else { 2 * elements };
+        let pairs = Meta { shape: Shape::new(&[words])?, dtype: DType::U32 };
+        // Pairs are merged from one list into the other; the last pass writes places.
+        let list = |pass: usize| Operand::Scratch(pass % 2);
+        let last = |pass: usize| ("LAST", f64::from(u8::from(pass == merges)));
+        let kept = self.kept as u32;
         let dtype = match x[0].meta.dtype {
             DType::F32 => 0.0,
             DType::I32 => 1.0,
@@ -161,25 +175,37 @@ impl Op for Argsort {
         };
         let mut dispatches = vec![Dispatch {
             kernel: &shaders::SORT_BLOCKS,
-            overrides: vec![("DTYPE", dtype)],
+            overrides: vec![("DTYPE", dtype), last(0)],
             params: SortBlocksParams {
-                elements,
-                length,
+                elements: elements as u32,
+                length: length as u32,
                 block: block as u32,
+                kept,
                 descending: u32::from(self.descending),
             }
             .bytes(),
-            bindings: vec![Operand::Input(0), keys(0), places(0)],
-            workgroups: groups,
+            bindings: vec![Operand::Input(0), list(0), Operand::Output(0)],
+            workgroups: workgroups(elements.div_ceil(64)),
         }];
-        dispatches.extend((0..merges).map(|pass| Dispatch {
-            kernel: &shaders::SORT_MERGE,
-            overrides: vec![],
-            params: SortMergeParams { elements, length, run: (block << pass) as u32 }.bytes(),
-            bindings: vec![keys(pass), places(pass), keys(pass + 1), places(pass + 1)],
-            workgroups: groups,
+        let row_tiles = length.div_ceil(TILE);
+        dispatches.extend((0..merges).map(|pass| {
+            Dispatch {
+                kernel: &shaders::SORT_MERGE,
+                overrides: vec![last(pass + 1)],
+                params: SortMergeParams {
+                    tiles: (rows * row_tiles) as u32,
+                    row_tiles: row_tiles as u32,
+                    length: length as u32,
+                    run: (block << pass) as u32,
+                    kept,
+                }
+                .bytes(),
+                bindings: vec![list(pass), list(pass + 1), Operand::Output(0)],
+                workgroups: workgroups((rows * row_tiles).div_ceil(64)),
+            }
         }));
-        Ok(Lowering::Kernels(Kernels { scratch: vec![list; lists], dispatches }))
+        let lists = if merges == 0 { 1 } else { 2 };
+        Ok(Lowering::Kernels(Kernels { scratch: vec![pairs; lists], dispatches }))
     }
 }
 
@@ -204,8 +230,8 @@ impl Op for Permuted {
     }
 
     fn gradient<'g>(&self, at: &At<'g, '_>) -> Grads<'g> {
-        let (dy, permutation) = (at.dy(), at.x[1]);
-        let inverse = permutation.apply(InvertPermutation, &[permutation]);
+        let (dy, places, size) = (at.dy(), at.x[1], length(&at.x[0].meta()));
+        let inverse = places.apply(InvertPermutation { size }, &[places]);
         vec![Some(dy.apply(Permuted, &[dy, inverse])), None]
     }
 
@@ -220,14 +246,18 @@ impl Op for InvertPermutation {
     }
 
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {
-        Ok(vec![x[0]])
+        let last = x[0].shape.rank().saturating_sub(1);
+        Ok(vec![x[0].with_shape(x[0].shape.with(last, self.size))])
     }
 
     fn reference(&self, x: &[&Values], y: &mut [Values]) {
+        y[0].data.fill(-1.0);
         let length = length(&x[0].meta).max(1);
-        for (x, y) in x[0].data.chunks(length).zip(y[0].data.chunks_mut(length)) {
-            for (column, &to) in x.iter().enumerate() {
-                y[to as usize] = column as f64;
+        for (x, y) in x[0].data.chunks(length).zip(y[0].data.chunks_mut(self.size.max(1))) {
+            for (column, &place) in x.iter().enumerate() {
+                if let Some(place) = inside(place, self.size) {
+                    y[place] = column as f64;
+                }
             }
         }
     }
@@ -236,16 +266,27 @@ impl Op for InvertPermutation {
         vec![None]
     }
 
-    fn lower(&self, x: &[Layout], _y: &[Meta], _caps: &Caps) -> Result<Lowering> {
-        let elements = x[0].shape().elements();
-        Ok(Kernels::one(Dispatch {
+    fn lower(&self, x: &[Layout], y: &[Meta], _caps: &Caps) -> Result<Lowering> {
+        let length = length(&x[0].meta);
+        let pass = |elements: usize, fill: bool| Dispatch {
             kernel: &shaders::INVERT_PERMUTATION,
-            overrides: vec![],
-            params: InvertPermutationParams { elements: elements as u32, length: length(&x[0].meta) as u32 }
-                .bytes(),
+            overrides: vec![("FILL", f64::from(u8::from(fill)))],
+            params: InvertPermutationParams {
+                elements: elements as u32,
+                length: length as u32,
+                size: self.size as u32,
+            }
+            .bytes(),
             bindings: vec![Operand::Input(0), Operand::Output(0)],
             workgroups: workgroups(elements.div_ceil(64)),
-        }))
+        };
+        let mut dispatches = Vec::new();
+        // A permutation leaves no place out.
+        if length < self.size {
+            dispatches.push(pass(y[0].shape.elements(), true));
+        }
+        dispatches.extend((length > 0).then(|| pass(x[0].shape().elements(), false)));
+        Ok(Lowering::Kernels(Kernels { scratch: vec![], dispatches }))
     }
 }
 
@@ -295,15 +336,28 @@ pub(super) fn cases() -> Vec<Case> {
         vec![up, from, down, back]
     });
     cases.push(exact(case.forward_only()).filled(&[11, 9], DType::F32, Fill::Given(numbers)));
-    for (k, axis, largest, sizes) in
-        [(3, -1, true, &[5, 19][..]), (1, 0, false, &[67, 2]), (0, 0, true, &[4]), (200, 1, true, &[2, 300])]
-    {
+    for (k, axis, largest, sizes) in [
+        (3, -1, true, &[5, 19][..]),
+        (1, 0, false, &[67, 2]),
+        (0, 0, true, &[4]),
+        (200, 1, true, &[2, 300]),
+        (17, 1, false, &[3, 1031]),
+    ] {
         let case = Case::many(format!("topk {k} of {sizes:?}"), move |x| {
             let (values, places) = x[0].topk(k, axis, largest);
             vec![values, places]
         });
         cases.push(exact(case.filled(sizes, DType::F32, Fill::Distinct(-1.0, 1.0))));
     }
+    cases.push(
+        Case::new("topk twice", |x| {
+            let loss = (x[0].topk(2, 0, true).0.square() * x[1]).sum_all();
+            let slope = x[0].graph().gradients(loss, &[x[0]])[0];
+            x[0].graph().gradients((slope * x[0]).sum_all(), &[x[0]])[0]
+        })
+        .filled(&[5, 3], DType::F32, Fill::Distinct(-1.0, 1.0))
+        .input(&[2, 3]),
+    );
     cases.push(
         Case::new("sort twice", |x| {
             // The gradient of the gradient.
