@@ -10,6 +10,9 @@
 // variant matmul_shuffle_8x32: use matmul_vec4; ROWS = 8u, VECTORS = 1u
 // variant matmul_shuffle_16x32: use matmul_vec4; ROWS = 16u, VECTORS = 1u
 // variant matmul_shuffle_32x64: use matmul_vec4; ROWS = 32u, VECTORS = 2u
+// variant matmul_shuffle_half_8x32: use matmul_half; ROWS = 8u, VECTORS = 1u
+// variant matmul_shuffle_half_16x32: use matmul_half; ROWS = 16u, VECTORS = 1u
+// variant matmul_shuffle_half_32x64: use matmul_half; ROWS = 32u, VECTORS = 2u
 // variant matmul_shuffle_scalar_8x32: use matmul_scalar; ROWS = 8u, VECTORS = 1u
 // variant matmul_shuffle_scalar_16x32: use matmul_scalar; ROWS = 16u, VECTORS = 1u
 

@@ -10,6 +10,9 @@
 // variant matmul_tile_64x64: use matmul_vec4; ROWS = 64u, COLUMNS = 64u, DEPTH = 16u
 // variant matmul_tile_32x32: use matmul_vec4; ROWS = 32u, COLUMNS = 32u, DEPTH = 16u
 // variant matmul_tile_4x256: use matmul_vec4; ROWS = 4u, COLUMNS = 256u, DEPTH = 8u
+// variant matmul_tile_half_64x64: use matmul_half; ROWS = 64u, COLUMNS = 64u, DEPTH = 16u
+// variant matmul_tile_half_32x32: use matmul_half; ROWS = 32u, COLUMNS = 32u, DEPTH = 16u
+// variant matmul_tile_half_4x256: use matmul_half; ROWS = 4u, COLUMNS = 256u, DEPTH = 8u
 // variant matmul_tile_scalar_64x64: use matmul_scalar; ROWS = 64u, COLUMNS = 64u, DEPTH = 16u
 // variant matmul_tile_scalar_32x32: use matmul_scalar; ROWS = 32u, COLUMNS = 32u, DEPTH = 16u
 // variant matmul_tile_scalar_4x256: use matmul_scalar; ROWS = 4u, COLUMNS = 256u, DEPTH = 8u

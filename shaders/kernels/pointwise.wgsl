@@ -10,6 +10,8 @@
 
 struct Params {
     count: u32,
+    // Where the results stand among those of several dispatches; the hole may add it.
+    first: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> y: array<Y>;

@@ -1,18 +1,19 @@
-// Rows or elements added up by index, in order: every result looks through all indices.
+// Rows or elements added up by index, in order: every result looks through all indices. Also their
+// maximum, minimum or product.
 //
-// x: [outer, count, inner]   y: [outer, size, inner], inner in units of T
-// indices: [count], or with ELEMENTS [outer, count, inner]
+// x: [outer, terms, inner]   y: [outer, size, inner], inner in units of T
+// indices: [terms], or with ELEMENTS [outer, terms, inner]
 // y[o, s, i] = sum over k, with indices[k] = s (or indices[o, k, i] = s), of x[o, k, i]
-// This dispatch looks at `first` up to `last`, and adds to y where first is not 0.
+// This dispatch looks at `first` up to `last`, and goes on from y where first is not 0.
 // Dispatch: ceil(units of y / 64) workgroups.  Reads the indices once per result, x and y once.
-// use: group
+// use: group, reduction, pointwise, tanh, erf
 // variant scatter_add: use scalar; BLOCK = 256u
 // variant scatter_add_vec4: use vec4; BLOCK = 256u
 
 struct Params {
     units: u32,
     size: u32,
-    count: u32,
+    terms: u32,
     inner: u32,
     first: u32,
     last: u32,
@@ -38,24 +39,24 @@ fn main(
     let i = at - row * params.inner;
     let outer = row / params.size;
     let wanted = row - outer * params.size;
-    var sum = T(0.0);
+    var result = T(neutral());
     if params.first > 0u {
-        sum = y[at];
+        result = y[at];
     }
     for (var block = params.first; block < params.last; block += BLOCK) {
         // Sums of sums: the rounding of a long sum would grow with its length.
-        var part = T(0.0);
+        var part = T(neutral());
         for (var k = block; k < min(block + BLOCK, params.last); k++) {
-            let from_x = (outer * params.count + k) * params.inner + i;
+            let from_x = (outer * params.terms + k) * params.inner + i;
             var from_indices = k;
             if ELEMENTS {
                 from_indices = from_x;
             }
             if indices[from_indices] == wanted {
-                part += x[from_x];
+                part = merge(part, x[from_x]);
             }
         }
-        sum += part;
+        result = merge(result, part);
     }
-    y[at] = sum;
+    y[at] = result;
 }

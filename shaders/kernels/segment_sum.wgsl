@@ -1,18 +1,19 @@
-// Rows added up by index, in order, through a sorted list of their positions.
+// Rows added up by index, in order, through a sorted list of their positions. Also their maximum,
+// minimum or product.
 //
-// x: [outer, count, inner]   sorted: [count]   starts: [size + 1]
+// x: [outer, terms, inner]   sorted: [terms]   starts: [size + 1]
 // y: [outer, size, inner], inner in units of T
 // y[o, s, i] = sum over p in sorted[starts[s] .. starts[s + 1]] of x[o, p, i]
-// This dispatch adds terms `first` up to `last` of each sum, to y where first is not 0.
+// This dispatch takes terms `first` up to `last` of each sum, and goes on from y where first is not 0.
 // Dispatch: ceil(units of y / 64) workgroups.  Reads x once, writes y once.
-// use: group
+// use: group, reduction, pointwise, tanh, erf
 // variant segment_sum: use scalar; BLOCK = 256u
 // variant segment_sum_vec4: use vec4; BLOCK = 256u
 
 struct Params {
     units: u32,
     size: u32,
-    count: u32,
+    terms: u32,
     inner: u32,
     first: u32,
     last: u32,
@@ -42,17 +43,17 @@ fn main(
     if params.first > 0u && start >= end {
         return;
     }
-    var sum = T(0.0);
+    var result = T(neutral());
     if params.first > 0u {
-        sum = y[at];
+        result = y[at];
     }
     for (var block = start; block < end; block += BLOCK) {
         // Sums of sums: the rounding of a long sum would grow with its length.
-        var part = T(0.0);
+        var part = T(neutral());
         for (var p = block; p < min(block + BLOCK, end); p++) {
-            part += x[(outer * params.count + sorted[p]) * params.inner + i];
+            part = merge(part, x[(outer * params.terms + sorted[p]) * params.inner + i]);
         }
-        sum += part;
+        result = merge(result, part);
     }
-    y[at] = sum;
+    y[at] = result;
 }

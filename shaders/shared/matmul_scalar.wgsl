@@ -1,5 +1,6 @@
 // Access to the operands of a matrix product one element at a time: any sizes and strides.
 // use: scalar
+alias Stored = T;
 
 // Four elements from position `at`, each `step` from the one before.
 fn load_a(at: u32, step: u32) -> vec4<f32> {

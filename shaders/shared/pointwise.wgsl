@@ -3,7 +3,7 @@
 // T is f32 or vec4<f32>, I, U and B go with it; truth values are U of 0 and 1.
 // WGSL lets a compiler assume that NaN does not occur, so `x != x` and `max` lose it: NaN is found
 // by its bits, and passes through every function as it does in PyTorch.
-// use: trigonometry
+// use: half, trigonometry, rounding, integer, special
 
 fn is_nan(x: T) -> B {
     return (bitcast<U>(x) & U(0x7fffffffu)) > U(0x7f800000u);
@@ -122,6 +122,8 @@ fn sub_u32(a: U, b: U) -> U { return a - b; }
 fn mul_u32(a: U, b: U) -> U { return a * b; }
 fn maximum_u32(a: U, b: U) -> U { return max(a, b); }
 fn minimum_u32(a: U, b: U) -> U { return min(a, b); }
+fn floor_div_u32(a: U, b: U) -> U { return select(a / max(b, U(1u)), U(0u), b == U(0u)); }
+fn modulo_u32(a: U, b: U) -> U { return select(a % max(b, U(1u)), U(0u), b == U(0u)); }
 fn identity_u32(x: U) -> U { return x; }
 fn eq_u32(a: U, b: U) -> U { return truth(a == b); }
 fn ne_u32(a: U, b: U) -> U { return truth(a != b); }

@@ -82,3 +82,15 @@ fn arctanh(x: T) -> T {
     let value = 0.5 * sign(x) * log1p(2.0 * a / (1.0 - a));
     return select(select(value, x, x == T(0.0)), not_a_number(), (a > T(1.0)) | is_nan(x));
 }
+// Beyond 1e8 the square would add nothing, and overflow further on.
+fn arcsinh(x: T) -> T {
+    let a = abs(x);
+    let z = min(a, T(1e8)) * min(a, T(1e8));
+    let value = select(log1p(a + z / (1.0 + sqrt(1.0 + z))), logarithm(a) + 0.6931471805599453, a > T(1e8));
+    return select(select(value, -value, x < T(0.0)), x, (x == T(0.0)) | is_nan(x));
+}
+fn arccosh(x: T) -> T {
+    let t = min(x, T(1e8)) - 1.0;
+    let value = select(log1p(t + sqrt(t * (t + 2.0))), logarithm(x) + 0.6931471805599453, x > T(1e8));
+    return select(value, not_a_number(), (x < T(1.0)) | is_nan(x));
+}

@@ -3,15 +3,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use anygrad_shaders::{KERNELS, Kernel};
+use anygrad_shaders::{KERNELS, Kernel, module};
 use naga::back::{PipelineConstants, glsl, hlsl, msl, pipeline_constants::process_overrides, spv, wgsl};
 use naga::proc::BoundsCheckPolicies;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{Module, ShaderStage};
 
-/// The kernel with every `override` set to 1, which all of them allow.
-fn parsed(kernel: &Kernel) -> (Module, ModuleInfo) {
-    let text = kernel.shader(None);
+/// The kernel with every `override` set to 1, which all of them allow, and with all functions that
+/// fusion may call.
+fn parsed(kernel: &Kernel, hole: Option<&str>) -> (Module, ModuleInfo) {
+    let default = module(&format!("hole_{}", kernel.hole)).unwrap_or_default();
+    let text = format!("{}{}", kernel.source, hole.unwrap_or(default));
     let module =
         naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&text)));
     let info = validator().validate(&module).unwrap_or_else(|e| panic!("{}: {e:?}", kernel.name));
@@ -27,8 +29,8 @@ fn validator() -> Validator {
 }
 
 /// Translates a kernel to every language; the first that refuses it is named.
-fn translate(kernel: &Kernel) -> Result<(), String> {
-    let (module, info) = parsed(kernel);
+fn translate(kernel: &Kernel, hole: Option<&str>) -> Result<(), String> {
+    let (module, info) = parsed(kernel, hole);
     let words = spv::write_vec(
         &module,
         &info,
@@ -81,17 +83,43 @@ fn translate(kernel: &Kernel) -> Result<(), String> {
 fn every_kernel_is_translated_to_every_language() {
     let failed: Vec<String> = KERNELS
         .iter()
-        .filter_map(|kernel| translate(kernel).err().map(|error| format!("{}: {error}", kernel.name)))
+        .filter_map(|kernel| translate(kernel, None).err().map(|error| format!("{}: {error}", kernel.name)))
         .collect();
     assert!(!KERNELS.is_empty());
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+/// What fusion writes for packed 16-bit floats: read in groups and one by one, and stored in groups.
+#[test]
+fn packed_halves_are_translated_to_every_language() {
+    for dtype in ["f16", "bf16"] {
+        let pointwise = format!(
+            "@group(0) @binding(2) var<storage, read> e0: array<vec2<u32>>;
+             @group(0) @binding(3) var<storage, read> e1: array<u32>;
+             alias Y = vec2<u32>;
+             fn value(i: u32) -> Y {{
+                 let v0 = f32_of_{dtype}(halves_of(e0[i]));
+                 let v1 = f32_of_{dtype}(U(half_at(e1[i / 2u], i)));
+                 return words_of({dtype}_of_f32(v0 + v1));
+             }}"
+        );
+        translate(&anygrad_shaders::POINTWISE, Some(&pointwise)).unwrap();
+        let epilogue = format!(
+            "alias Y = vec2<u32>;
+             fn epilogue(value: T, i: u32) -> Y {{ return words_of({dtype}_of_f32(value)); }}"
+        );
+        for kernel in KERNELS.iter().filter(|k| k.hole == "epilogue" && k.source.contains("const LANES = 4u"))
+        {
+            translate(kernel, Some(&epilogue)).unwrap_or_else(|e| panic!("{}: {e}", kernel.name));
+        }
+    }
 }
 
 #[test]
 fn kernels_stay_within_what_every_adapter_offers() {
     for kernel in KERNELS {
         assert!(kernel.bindings.len() <= 8, "{}: {} storage buffers", kernel.name, kernel.bindings.len());
-        let (module, _) = parsed(kernel);
+        let (module, _) = parsed(kernel, None);
         let invocations: u32 = module.entry_points[0].workgroup_size.iter().product();
         assert!(invocations <= 256, "{}: {invocations} invocations in a workgroup", kernel.name);
         let layouter = {

@@ -79,6 +79,53 @@ impl Array {
         Array::new(sizes, Data::U32(elements.into()))
     }
 
+    /// An `i32` array from the 64-bit integers that files hold: labels, token numbers, indices.
+    ///
+    /// # Errors
+    /// A number lies outside the range of `i32` (the message names the first and its position), or
+    /// the number of elements is not the product of the sizes.
+    pub fn i32_from_i64(sizes: &[usize], elements: &[i64]) -> Result<Self> {
+        Array::i32(sizes, narrowed(elements, "i32")?)
+    }
+
+    /// A `u32` array from 64-bit integers.
+    ///
+    /// # Errors
+    /// A number lies outside the range of `u32` (the message names the first and its position), or
+    /// the number of elements is not the product of the sizes.
+    pub fn u32_from_i64(sizes: &[usize], elements: &[i64]) -> Result<Self> {
+        Array::u32(sizes, narrowed(elements, "u32")?)
+    }
+
+    /// A `bool` array from its elements.
+    ///
+    /// # Errors
+    /// The number of elements is not the product of the sizes.
+    pub fn bool(sizes: &[usize], elements: &[bool]) -> Result<Self> {
+        Array::new(sizes, Data::Bool(elements.iter().map(|&x| u32::from(x)).collect()))
+    }
+
+    /// A `bool` array from the bytes 0 and 1 that files hold.
+    ///
+    /// # Errors
+    /// A byte is neither (the message names the first and its position), or the number of elements
+    /// is not the product of the sizes.
+    pub fn bool_from_bytes(sizes: &[usize], elements: &[u8]) -> Result<Self> {
+        if let Some(at) = elements.iter().position(|&x| x > 1) {
+            let message = format!("element {at} is {}, a truth value is 0 or 1", elements[at]);
+            return Err(Error::input(message));
+        }
+        Array::new(sizes, Data::Bool(elements.iter().map(|&x| u32::from(x)).collect()))
+    }
+
+    /// An `i32` array from smaller integers (`i8`, `u8`, `i16`, `u16`), all of which it holds.
+    ///
+    /// # Errors
+    /// The number of elements is not the product of the sizes.
+    pub fn i32_from<T: Copy + Into<i32>>(sizes: &[usize], elements: &[T]) -> Result<Self> {
+        Array::i32(sizes, elements.iter().map(|&x| x.into()).collect::<Vec<i32>>())
+    }
+
     /// A scalar `f32`.
     pub fn scalar(value: f32) -> Self {
         Array { shape: Shape::SCALAR, data: Data::F32(vec![value]) }
@@ -89,14 +136,16 @@ impl Array {
         Array::from_f64(shape, dtype, &vec![0.0; shape.elements()])
     }
 
-    /// An array from numbers in double precision, rounded once to `dtype`. Integers are truncated
-    /// and saturate; any number but 0 is a true `bool`.
+    /// An array from numbers in double precision, rounded to `dtype`, to 16-bit floats by way of
+    /// `f32`. Integers are truncated and saturate; any number but 0 is a true `bool`.
     pub fn from_f64(shape: Shape, dtype: DType, numbers: &[f64]) -> Self {
         debug_assert_eq!(shape.elements(), numbers.len());
         let data = match dtype {
             DType::F32 => Data::F32(numbers.iter().map(|&x| x as f32).collect()),
-            DType::F16 => Data::F16(numbers.iter().map(|&x| f16::from_f64(x)).collect()),
-            DType::BF16 => Data::BF16(numbers.iter().map(|&x| bf16::from_f64(x)).collect()),
+            // `from_f64` of the crate half 2.7 looks at the upper half of the number alone: what lies
+            // just above the middle of two results is rounded as if it were the middle.
+            DType::F16 => Data::F16(numbers.iter().map(|&x| f16::from_f32(x as f32)).collect()),
+            DType::BF16 => Data::BF16(numbers.iter().map(|&x| bf16::from_f32(x as f32)).collect()),
             DType::I32 => Data::I32(numbers.iter().map(|&x| x as i32).collect()),
             DType::U32 => Data::U32(numbers.iter().map(|&x| x as u32).collect()),
             DType::Bool => Data::Bool(numbers.iter().map(|&x| u32::from(x != 0.0)).collect()),
@@ -176,6 +225,11 @@ impl Array {
         }
     }
 
+    /// As another dtype, by the rules of [`Array::from_f64`].
+    pub fn cast(&self, dtype: DType) -> Self {
+        if dtype == self.dtype() { self.clone() } else { Array::from_f64(self.shape, dtype, &self.to_f64()) }
+    }
+
     /// Some rows (positions along the first axis), in the order given; a row may come twice.
     ///
     /// # Errors
@@ -211,6 +265,14 @@ impl Array {
     }
 }
 
+/// The numbers as a smaller type; an error names the first that does not fit.
+fn narrowed<T: TryFrom<i64>>(elements: &[i64], dtype: &str) -> Result<Vec<T>> {
+    let narrow = |(at, &value): (usize, &i64)| {
+        T::try_from(value).map_err(|_| Error::input(format!("element {at} is {value}, which is no {dtype}")))
+    };
+    elements.iter().enumerate().map(narrow).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,6 +286,42 @@ mod tests {
             assert_eq!(Array::from_bytes(shape, dtype, array.bytes()).unwrap(), array);
         }
         assert!(Array::f32(&[3], vec![1.0]).unwrap_err().is_shape());
+    }
+
+    #[test]
+    fn integers_are_narrowed_where_they_fit() {
+        let edges = [i64::from(i32::MIN), -1, i64::from(i32::MAX)];
+        assert_eq!(
+            Array::i32_from_i64(&[3], &edges).unwrap(),
+            Array::i32(&[3], [i32::MIN, -1, i32::MAX]).unwrap()
+        );
+        let error = Array::i32_from_i64(&[2], &[5, 1 << 31]).unwrap_err();
+        assert!(error.is_input());
+        assert_eq!(error.to_string(), "element 1 is 2147483648, which is no i32");
+        assert_eq!(Array::u32_from_i64(&[1], &[u32::MAX.into()]).unwrap().to_f64(), [4_294_967_295.0]);
+        assert_eq!(
+            Array::u32_from_i64(&[1], &[-1]).unwrap_err().to_string(),
+            "element 0 is -1, which is no u32"
+        );
+        assert!(Array::i32_from_i64(&[2], &[1]).unwrap_err().is_shape());
+        assert_eq!(Array::i32_from(&[2], &[-128i8, 127]).unwrap().to_f64(), [-128.0, 127.0]);
+        assert_eq!(Array::i32_from(&[1], &[255u8]).unwrap().to_f64(), [255.0]);
+        assert_eq!(
+            Array::bool(&[2], &[true, false]).unwrap(),
+            Array::bool_from_bytes(&[2], &[1, 0]).unwrap()
+        );
+        let error = Array::bool_from_bytes(&[3], &[1, 0, 2]).unwrap_err();
+        assert_eq!(error.to_string(), "element 2 is 2, a truth value is 0 or 1");
+    }
+
+    #[test]
+    fn halves_are_rounded_to_the_nearest() {
+        // One step of f32 above the middle of 1 and the next number.
+        for (dtype, step) in [(DType::F16, 2f64.powi(-10)), (DType::BF16, 2f64.powi(-7))] {
+            let numbers = [1.0 + step / 2.0, 1.0 + step / 2.0 + 2f64.powi(-23)];
+            let array = Array::from_f64(Shape::new(&[2]).unwrap(), dtype, &numbers);
+            assert_eq!(array.to_f64(), [1.0, 1.0 + step], "{dtype}");
+        }
     }
 
     #[test]

@@ -2,8 +2,9 @@ use std::fmt;
 
 /// The type of one element.
 ///
-/// Kernels of this release compute in [`DType::F32`]; [`DType::I32`] and [`DType::U32`] carry
-/// indices, [`DType::Bool`] the results of comparisons. The 16-bit floats are storage formats.
+/// Kernels compute in [`DType::F32`]; [`DType::I32`] and [`DType::U32`] carry indices,
+/// [`DType::Bool`] the results of comparisons. The 16-bit floats are formats of storage, two packed
+/// in four bytes: an operator on them computes in `f32`, and its result is rounded to the nearest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DType {
     /// 32-bit IEEE float.
@@ -34,13 +35,22 @@ impl DType {
         matches!(self, DType::F32 | DType::F16 | DType::BF16)
     }
 
-    /// The WGSL name of one element in a storage buffer.
+    /// Whether it is one of the 16-bit floats.
+    pub const fn is_half(self) -> bool {
+        matches!(self, DType::F16 | DType::BF16)
+    }
+
+    /// The dtype that kernels compute in for elements of this one.
+    pub const fn widened(self) -> DType {
+        if self.is_half() { DType::F32 } else { self }
+    }
+
+    /// The WGSL name of one element in a storage buffer; a 16-bit float is half of one.
     pub const fn wgsl(self) -> &'static str {
         match self {
             DType::F32 => "f32",
-            DType::F16 => "f16",
             DType::I32 => "i32",
-            DType::BF16 | DType::U32 | DType::Bool => "u32",
+            DType::F16 | DType::BF16 | DType::U32 | DType::Bool => "u32",
         }
     }
 }

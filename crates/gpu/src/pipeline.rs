@@ -218,14 +218,34 @@ impl Device {
         uniform: (&Buffer, u64, u64),
         storage: &[&Buffer],
     ) -> Result<BindGroup> {
+        self.bind_windows(pipeline, uniform, storage, &vec![None; storage.len()])
+    }
+
+    /// As [`Device::bind`], where a buffer may be shown in part: `windows` gives, for each of
+    /// `storage`, offset and size of what is shown, both multiples of what the adapter asks for.
+    ///
+    /// # Errors
+    /// As [`Device::bind`]; also if a window is not inside its buffer.
+    pub fn bind_windows(
+        &self,
+        pipeline: &Pipeline,
+        uniform: (&Buffer, u64, u64),
+        storage: &[&Buffer],
+        windows: &[Option<(u64, u64)>],
+    ) -> Result<BindGroup> {
         let step = || format!("binding the buffers of {}", pipeline.name());
         self.check().context(step)?;
         let uniform_bytes = self.check_uniform(uniform).context(step)?;
-        self.check_storage(pipeline, storage).context(step)?;
+        self.check_storage(pipeline, storage, windows).context(step)?;
         let (uniform, offset, _) = uniform;
         let inner = self.inner();
         let parameters = wgpu::BufferBinding { buffer: uniform.raw(), offset, size: Some(uniform_bytes) };
-        let storage = storage.iter().map(|buffer| buffer.raw().as_entire_buffer_binding());
+        let storage = storage.iter().zip(windows).map(|(buffer, window)| match *window {
+            Some((offset, bytes)) => {
+                wgpu::BufferBinding { buffer: buffer.raw(), offset, size: NonZeroU64::new(bytes) }
+            }
+            None => buffer.raw().as_entire_buffer_binding(),
+        });
         let entries: Vec<_> = std::iter::once(parameters)
             .chain(storage)
             .zip(0..)
@@ -255,13 +275,18 @@ impl Device {
         NonZeroU64::new(bytes).ok_or_else(|| Error::internal("a block of parameters has no bytes"))
     }
 
-    fn check_storage(&self, pipeline: &Pipeline, storage: &[&Buffer]) -> Result<()> {
+    fn check_storage(
+        &self,
+        pipeline: &Pipeline,
+        storage: &[&Buffer],
+        windows: &[Option<(u64, u64)>],
+    ) -> Result<()> {
         let state = &self.inner().state;
         let writes = &pipeline.0.layout.0.storage_writes;
         if !pipeline.belongs_to(state) {
             return Err(Error::internal("the kernel belongs to another device"));
         }
-        if storage.len() != writes.len() {
+        if storage.len() != writes.len() || windows.len() != storage.len() {
             return Err(Error::internal(format!(
                 "{} storage buffers, the kernel has {}",
                 storage.len(),
@@ -271,11 +296,12 @@ impl Device {
         let limit = self.caps().max_binding_bytes;
         for (index, buffer) in storage.iter().enumerate() {
             buffer.check_device(state)?;
-            if buffer.bytes() > limit {
+            let (offset, bytes) = windows[index].unwrap_or((0, buffer.bytes()));
+            buffer.check_range(state, offset, bytes)?;
+            if bytes == 0 || bytes > limit {
                 return Err(Error::unsupported(format!(
-                    "buffer {} has {} bytes, the adapter binds {limit} at most",
-                    buffer.label(),
-                    buffer.bytes()
+                    "{bytes} bytes of buffer {}, the adapter binds 1 to {limit}",
+                    buffer.label()
                 )));
             }
             let clash = (0..index).any(|other| storage[other] == *buffer && writes[other] != writes[index]);

@@ -433,11 +433,12 @@ fn parts(device: &Device, plan: &Plan, buffers: &[Buffer]) -> Result<Vec<Part>> 
     let mut commands = Vec::new();
     for action in actions() {
         match action {
-            Action::Dispatch { kernel, wgsl, writes, overrides, params, slots, workgroups } => {
+            Action::Dispatch { kernel, wgsl, writes, overrides, params, slots, windows, workgroups } => {
                 let pipeline = device.pipeline(kernel, wgsl, writes, overrides)?;
                 let storage: Vec<&Buffer> = slots.iter().map(|&slot: &SlotId| &buffers[slot]).collect();
                 let block = (&uniform, offsets.next().unwrap_or(0), params.len() as u64);
-                let bindings = device.bind(&pipeline, block, &storage)?;
+                let windows: Vec<_> = windows.iter().map(|w| w.map(|w| (w.offset, w.bytes))).collect();
+                let bindings = device.bind_windows(&pipeline, block, &storage, &windows)?;
                 commands.push(Command::Dispatch { pipeline, bindings, workgroups: *workgroups });
             }
             Action::Copy { from, to, bytes } => {

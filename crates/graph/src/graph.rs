@@ -1,9 +1,11 @@
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::Arc;
 
 use anygrad_core::{Array, DType, Error, Result, Shape};
 
+use crate::ops::{convert, promote};
 use crate::{Meta, Op, Tensor};
 
 /// A value of a graph, by its number.
@@ -71,6 +73,8 @@ struct Inner {
     /// While gradients are made: the line of the model that they are due to.
     blame: Option<&'static Location<'static>>,
     label: Option<Arc<str>>,
+    /// 16-bit values that were asked for as `f32` before.
+    wide: HashMap<ValueId, ValueId>,
     error: Option<Error>,
 }
 
@@ -173,6 +177,56 @@ impl Graph {
     }
 
     pub(crate) fn apply_at(
+        &self,
+        op: Arc<dyn Op>,
+        inputs: &[Tensor<'_>],
+        place: &'static Location<'static>,
+    ) -> Vec<Tensor<'_>> {
+        let dtype = promote(inputs.iter().map(|x| x.dtype()));
+        self.apply_rounded(op, inputs, dtype, place)
+    }
+
+    /// As [`Graph::apply_all`]; where the operator wants `f32` in place of 16-bit floats, it is given
+    /// that and its results are rounded to `dtype`, or to that of the input they are written over.
+    pub(crate) fn apply_rounded(
+        &self,
+        op: Arc<dyn Op>,
+        inputs: &[Tensor<'_>],
+        dtype: DType,
+        place: &'static Location<'static>,
+    ) -> Vec<Tensor<'_>> {
+        let mine = |x: &Tensor<'_>| self.tensor(x.id());
+        if op.takes_halves() || !inputs.iter().any(|x| x.dtype().is_half()) {
+            return self.apply_exactly(op, inputs, place);
+        }
+        let wide: Vec<_> = inputs.iter().map(|x| convert(mine(x), x.dtype().widened(), place)).collect();
+        let over = op.in_place().to_vec();
+        let round = |(i, y): (usize, Tensor<'_>)| {
+            let input = over.iter().find(|(output, _)| *output == i).map(|(_, input)| *input);
+            let dtype = input.map_or(dtype, |input| inputs[input].dtype());
+            if y.dtype() == DType::F32 && dtype.is_half() {
+                convert(mine(&y), dtype, place)
+            } else {
+                mine(&y)
+            }
+        };
+        self.apply_exactly(op, &wide, place).into_iter().enumerate().map(round).collect()
+    }
+
+    /// A 16-bit value as `f32`, made by `make` unless it was asked for before.
+    pub(crate) fn widened<'g>(&'g self, x: Tensor<'g>, make: impl FnOnce() -> Tensor<'g>) -> Tensor<'g> {
+        let known = self.inner.borrow().wide.get(&x.id()).copied();
+        if let Some(id) = known {
+            return self.tensor(id);
+        }
+        let wide = make();
+        if !wide.is_poison() {
+            self.inner.borrow_mut().wide.insert(x.id(), wide.id());
+        }
+        wide
+    }
+
+    fn apply_exactly(
         &self,
         op: Arc<dyn Op>,
         inputs: &[Tensor<'_>],

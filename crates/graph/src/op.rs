@@ -39,6 +39,25 @@ pub trait Op: Debug + Send + Sync {
         layout.is_contiguous()
     }
 
+    /// The rows that it works on one by one, where it can be given a part of them: the planner cuts
+    /// operands there that are larger than one binding of the adapter shows. Lowered for fewer rows
+    /// it must do the same with each.
+    fn rows(&self, _x: &[Layout], _y: &[Meta]) -> Option<Rows> {
+        None
+    }
+
+    /// Whether it takes 16-bit floats as they stand, because it computes nothing with them. To other
+    /// operators the graph gives them as `f32`, and rounds what comes out: see [`crate::ops`].
+    fn takes_halves(&self) -> bool {
+        false
+    }
+
+    /// Whether `lower` can read these inputs, of which some are 16-bit floats where the operator was
+    /// given them as `f32`, and compute what it would with those.
+    fn reads_halves(&self, _x: &[Layout], _y: &[Meta]) -> bool {
+        false
+    }
+
     /// Outputs that are written over an input: `(output, input)`. The input is dead afterwards.
     fn in_place(&self) -> &[(usize, usize)] {
         &[]
@@ -65,6 +84,25 @@ impl<'g> At<'g, '_> {
     /// The gradient that arrives at the first output; zeros where none does.
     pub fn dy(&self) -> Tensor<'g> {
         self.dys[0].unwrap_or_else(|| self.y[0].zeros_like())
+    }
+}
+
+/// The first axis of some operands as rows that an operator works on one by one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rows {
+    /// How many there are.
+    pub count: usize,
+    /// Which inputs have them; the others are read for every row.
+    pub inputs: Vec<bool>,
+    /// Which outputs have them.
+    pub outputs: Vec<bool>,
+}
+
+impl Rows {
+    /// The first axis of `y`, which these inputs share; none where there is no such axis.
+    pub fn first_axis(y: &Meta, inputs: &[bool]) -> Option<Self> {
+        let count = *y.shape.first()?;
+        Some(Rows { count, inputs: inputs.to_vec(), outputs: vec![true] })
     }
 }
 

@@ -2,7 +2,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use anygrad_core::{DType, Error, Shape};
+use anygrad_core::{Array, DType, Error, Shape};
 
 use crate::{Graph, Meta, Op, ValueId};
 
@@ -83,13 +83,14 @@ impl<'g> Tensor<'g> {
         self.graph.fail(error.at(Location::caller()))
     }
 
-    /// A tensor of this shape whose elements are all `value`.
+    /// A tensor of this shape and dtype whose elements are all `value`.
     #[track_caller]
     pub fn full_like(self, value: f64) -> Tensor<'g> {
-        self.graph.scalar(value).broadcast_to(&self.shape())
+        let scalar = Array::from_f64(Shape::SCALAR, self.dtype(), &[value]);
+        self.graph.constant(scalar).broadcast_to(&self.shape())
     }
 
-    /// Zeros of this shape.
+    /// Zeros of this shape and dtype.
     #[track_caller]
     pub fn zeros_like(self) -> Tensor<'g> {
         self.full_like(0.0)

@@ -37,6 +37,32 @@ pub enum Activation {
     Mish,
     /// x / (1 + |x|)
     Softsign,
+    /// log(1 / (1 + e^-x)), without underflow.
+    LogSigmoid,
+    /// x min(max(x / 6 + 1/2, 0), 1); Keras's hard_silu.
+    HardSwish,
+    /// min(max(x, -1), 1)
+    HardTanh,
+    /// x where it is positive, otherwise alpha (e^(x / alpha) - 1).
+    Celu(f64),
+    /// x nearer to 0 by this number, and 0 where |x| is smaller.
+    SoftShrink(f64),
+    /// x, but 0 where |x| is at most this number.
+    HardShrink(f64),
+    /// x - tanh(x)
+    TanhShrink,
+    /// x where it is above the first number, otherwise the second.
+    Threshold(f64, f64),
+    /// (x + sqrt(x^2 + b)) / 2; Keras's b is 4.
+    SquarePlus(f64),
+    /// 0 up to -1, (x + 1)^2 / 4 up to 1, then x.
+    SparsePlus,
+    /// min(max((x + 1) / 2, 0), 1)
+    SparseSigmoid,
+    /// e^x
+    Exponential,
+    /// The nearest point of the probability simplex along the last axis.
+    Sparsemax,
     /// e^x over its sum along the last axis.
     Softmax,
     /// The logarithm of [`Activation::Softmax`], without underflow.
@@ -63,6 +89,19 @@ impl Activation {
             Activation::Softplus => x.softplus(),
             Activation::Mish => x.mish(),
             Activation::Softsign => x.softsign(),
+            Activation::LogSigmoid => x.log_sigmoid(),
+            Activation::HardSwish => x.hard_swish(),
+            Activation::HardTanh => x.hard_tanh(),
+            Activation::Celu(alpha) => x.celu(alpha),
+            Activation::SoftShrink(lambda) => x.softshrink(lambda),
+            Activation::HardShrink(lambda) => x.hardshrink(lambda),
+            Activation::TanhShrink => x.tanhshrink(),
+            Activation::Threshold(threshold, value) => x.threshold(threshold, value),
+            Activation::SquarePlus(b) => x.squareplus(b),
+            Activation::SparsePlus => x.sparse_plus(),
+            Activation::SparseSigmoid => x.sparse_sigmoid(),
+            Activation::Exponential => x.exp(),
+            Activation::Sparsemax => x.sparsemax(-1),
             Activation::Softmax => x.softmax(-1),
             Activation::LogSoftmax => x.log_softmax(-1),
         }

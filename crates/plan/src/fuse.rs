@@ -4,11 +4,16 @@
 //! element and nothing else reads it,
 //! - a pointwise step that wrote it is inlined into the body;
 //! - a kernel with room for an epilogue that wrote it takes the body over, and runs in its place.
+//!
+//! A step that only widens 16-bit floats is inlined into every body that reads it: they read half the
+//! memory then, and compute the conversion again.
 
-use anygrad_graph::core::Caps;
+use anygrad_graph::core::{Caps, DType};
 
-use crate::body::{Body, Instruction, MAX_INSTRUCTIONS};
+use crate::assemble::lanes;
+use crate::body::{Body, Instruction, Load, MAX_INSTRUCTIONS};
 use crate::lower::{Program, Source, Step, StorageId, Work};
+use anygrad_graph::shaders::Kernel;
 
 pub(crate) fn fuse(mut program: Program, caps: &Caps) -> Program {
     let mut steps: Vec<Option<Step>> = program.steps.drain(..).map(Some).collect();
@@ -33,24 +38,52 @@ pub(crate) fn fuse(mut program: Program, caps: &Caps) -> Program {
         while let Some(step) = &steps[index] {
             let Work::Pointwise(body) = &step.work else { break };
             let joined = unique(body.loads.iter().map(|load| load.storage)).into_iter().find_map(|storage| {
-                let writer: usize =
-                    writer_of_storage[storage].filter(|_| readers_of_storage[storage] == 1)?;
-                let joined = join(&program, steps[writer].as_ref()?, step, body, storage, caps)?;
-                Some((writer, storage, joined))
+                let writer: usize = writer_of_storage[storage]?;
+                let written = steps[writer].as_ref()?;
+                let alone = readers_of_storage[storage] == 1;
+                if !alone && !widens(&program, written) {
+                    return None;
+                }
+                let joined = join(&program, written, step, body, storage, caps)?;
+                Some((alone.then_some(writer), storage, joined))
             });
-            let Some((writer, storage, joined)) = joined else { break };
-            for read in [writer, index].into_iter().filter_map(|s| steps[s].as_ref()) {
+            let Some((finished, storage, joined)) = joined else { break };
+            for read in finished.into_iter().chain([index]).filter_map(|s| steps[s].as_ref()) {
                 unique(read.reads()).iter().for_each(|&x| readers_of_storage[x] -= 1);
             }
             unique(joined.reads()).iter().for_each(|&x| readers_of_storage[x] += 1);
             joined.outputs.iter().for_each(|&y| writer_of_storage[y] = Some(index));
-            writer_of_storage[storage] = None;
-            steps[writer] = None;
+            if let Some(writer) = finished {
+                writer_of_storage[storage] = None;
+                steps[writer] = None;
+            }
             steps[index] = Some(joined);
         }
     }
     program.steps = steps.into_iter().flatten().collect();
     program
+}
+
+/// The names of both; conversions of 16-bit floats, which stand around every operator, are left out.
+fn joined_name(writer: &str, reader: &str) -> String {
+    let converts = |name: &str| matches!(name, "to_f32" | "to_f16" | "to_bf16");
+    match (converts(writer), converts(reader)) {
+        (true, _) => reader.into(),
+        (false, true) => writer.into(),
+        (false, false) => format!("{writer}+{reader}"),
+    }
+}
+
+/// Whether a step does nothing but widen 16-bit floats.
+fn widens(program: &Program, step: &Step) -> bool {
+    match &step.work {
+        Work::Pointwise(Body { loads, instructions, .. }) => {
+            matches!(loads[..], [Load { layout, .. }] if layout.meta.dtype.is_half())
+                && matches!(instructions[..], [Instruction::Load(_), Instruction::Call(..)])
+                && program.storages[step.outputs[0]].meta.dtype == DType::F32
+        }
+        _ => false,
+    }
 }
 
 /// The step that does what `writer` and then `reader` do, when there is one.
@@ -77,7 +110,7 @@ fn join(
             let fits = body.instructions.len() <= MAX_INSTRUCTIONS
                 && body.loads.len() < caps.max_storage_buffers as usize;
             fits.then(|| Step {
-                name: format!("{}+{}", writer.name, reader.name),
+                name: joined_name(&writer.name, &reader.name),
                 work: Work::Pointwise(body),
                 ..reader.clone()
             })
@@ -85,18 +118,23 @@ fn join(
         Work::Kernels(work)
             if work.kernels.takes_epilogue()
                 && writer.outputs[..] == [storage]
-                && work.epilogue.is_none() =>
+                && work.epilogue.is_none()
+                && work.windows.is_empty() =>
         {
             let mut value = Body::default();
             value.push(Instruction::Value);
             let body = body.inlined(storage, &value);
             let kernel = work.kernels.dispatches.last()?.kernel;
             let fits = body.loads.len() + kernel.bindings.len() <= caps.max_storage_buffers as usize
-                && program.storages[reader.outputs[0]].meta.dtype == program.storages[storage].meta.dtype;
+                && stores(
+                    kernel,
+                    program.storages[storage].meta.dtype,
+                    program.storages[reader.outputs[0]].meta.dtype,
+                );
             let mut work = work.clone();
             work.epilogue = Some(body);
             fits.then(|| Step {
-                name: format!("{}+{}", writer.name, reader.name),
+                name: joined_name(&writer.name, &reader.name),
                 line: reader.line,
                 node: reader.node,
                 work: Work::Kernels(work),
@@ -106,6 +144,12 @@ fn join(
         }
         _ => None,
     }
+}
+
+/// Whether a kernel that stores one dtype can store the other from its epilogue: two 16-bit floats
+/// share a word, which one invocation must write.
+fn stores(kernel: &Kernel, own: DType, other: DType) -> bool {
+    own == other || own == DType::F32 && other.is_half() && lanes(kernel) == 4
 }
 
 fn unique(storages: impl Iterator<Item = StorageId>) -> Vec<StorageId> {

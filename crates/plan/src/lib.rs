@@ -14,17 +14,22 @@
 //! # Ok::<(), anygrad_graph::core::Error>(())
 //! ```
 
+mod assemble;
 mod body;
+mod display;
 mod fold;
 mod fuse;
 mod lower;
 mod place;
 mod plan;
 mod slots;
+mod values;
 mod wgsl;
+mod window;
 
 pub use anygrad_graph as graph;
 pub use plan::{Action, Memory, Plan, Role, Slot, SlotId, Step};
+pub use window::Window;
 
 use anygrad_graph::core::{Caps, Result};
 use anygrad_graph::{Graph, Tensor};
@@ -36,11 +41,14 @@ pub struct Options {
     pub fuse: bool,
     /// Whether only kernels are used that run on every adapter, without subgroups and the like.
     pub portable: bool,
+    /// The adapter is taken to show no more bytes in one binding than these: with it a test sees
+    /// small values cut as large ones are.
+    pub max_binding_bytes: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { fuse: true, portable: false }
+        Options { fuse: true, portable: false, max_binding_bytes: u64::MAX }
     }
 }
 
@@ -59,12 +67,14 @@ pub fn compile(graph: &Graph, outputs: &[Tensor<'_>], caps: &Caps) -> Result<Pla
 /// As [`compile`].
 pub fn compile_with(graph: &Graph, outputs: &[Tensor<'_>], caps: &Caps, options: Options) -> Result<Plan> {
     graph.check()?;
-    let caps = &if options.portable { caps.portable() } else { caps.clone() };
+    let mut caps = if options.portable { caps.portable() } else { caps.clone() };
+    caps.max_binding_bytes = caps.max_binding_bytes.min(options.max_binding_bytes);
+    let caps = &caps;
     let constants = fold::fold(graph, outputs);
     let lowered = lower::lower(graph, outputs, &constants, caps)?;
     let may_fuse = options.fuse && !caps.excludes(Caps::FUSION);
     let fused = if may_fuse { fuse::fuse(lowered, caps) } else { lowered };
     let placed = place::place(fused);
     let slots = slots::assign(&placed);
-    plan::assemble(placed, slots, caps)
+    assemble::assemble(placed, slots, caps)
 }

@@ -8,7 +8,10 @@ use anygrad_graph::{
     Call, Graph, Kernels, Layout, Lowering, Meta, Node, NodeId, Op, Origin, Tensor, ValueId,
 };
 
+use crate::assemble::padded;
 use crate::body::{Body, Instruction, Load};
+use crate::values::Values;
+use crate::window::{Window, fits, split};
 
 /// A storage by its number: memory that one step writes, before it is known where that memory is.
 pub(crate) type StorageId = usize;
@@ -56,6 +59,8 @@ pub(crate) struct KernelWork {
     /// `(output, input)`: written over it.
     pub(crate) in_place: Vec<(usize, usize)>,
     pub(crate) epilogue: Option<Body>,
+    /// What the bindings of each dispatch show, where they are cut; empty where none is.
+    pub(crate) windows: Vec<Vec<Option<Window>>>,
 }
 
 /// One step of the program, on storages.
@@ -111,6 +116,22 @@ pub(crate) struct Program {
 }
 
 impl Program {
+    /// Without the steps whose results nothing reads.
+    fn drop_unread(&mut self) {
+        let mut read = vec![false; self.storages.len()];
+        let ends = self.outputs.iter().map(|(_, storage)| storage);
+        ends.chain(self.updates.iter().map(|(_, next)| next)).for_each(|&storage| read[storage] = true);
+        let mut steps: Vec<Step> = Vec::with_capacity(self.steps.len());
+        for step in self.steps.drain(..).rev() {
+            if step.outputs.iter().any(|&y| read[y]) {
+                step.reads().for_each(|x| read[x] = true);
+                steps.push(step);
+            }
+        }
+        steps.reverse();
+        self.steps = steps;
+    }
+
     fn add_storage(&mut self, meta: Meta, source: Source) -> StorageId {
         self.storages.push(Storage { meta, source });
         self.storages.len() - 1
@@ -123,7 +144,7 @@ impl Program {
     }
 
     /// A new storage with the elements of a value, row-major.
-    fn copy(&mut self, value: &Value, (line, node): Blame) -> StorageId {
+    pub(crate) fn copy(&mut self, value: &Value, (line, node): Blame) -> StorageId {
         let meta = value.layout.meta;
         let output = self.add_storage(meta, Source::Step);
         let mut body = Body::default();
@@ -144,8 +165,8 @@ impl Program {
 fn identity(dtype: DType) -> Call {
     let function = match dtype {
         DType::I32 => "identity_i32",
-        DType::U32 | DType::Bool => "identity_u32",
-        _ => "identity",
+        DType::U32 | DType::Bool | DType::F16 | DType::BF16 => "identity_u32",
+        DType::F32 => "identity",
     };
     Call { function: function.into(), constants: Vec::new() }
 }
@@ -158,7 +179,7 @@ pub(crate) fn lower(
 ) -> Result<Program> {
     let live = prune(graph, outputs, constants);
     let mut program = Program::default();
-    let mut values: Vec<Option<Value>> = vec![None; graph.values()];
+    let mut values = Values { values: vec![None; graph.values()], halves: vec![None; graph.values()] };
     for id in graph.ids().filter(|id| live[id.index()]) {
         let source = match (&constants[id.index()], graph.origin(id)) {
             (Some(array), _) => Source::Constant(Arc::clone(array)),
@@ -167,7 +188,7 @@ pub(crate) fn lower(
             (None, _) => continue,
         };
         let storage = program.add_storage(graph.meta(id), source);
-        values[id.index()] = Some(Value { storage, layout: Layout::contiguous(graph.meta(id)) });
+        values.values[id.index()] = Some(Value { storage, layout: Layout::contiguous(graph.meta(id)) });
     }
     for node in graph.nodes() {
         let known = |y: &ValueId| constants[y.index()].is_some() || !live[y.index()];
@@ -176,7 +197,9 @@ pub(crate) fn lower(
                 .map_err(|error| error.context(node.op.name()).at(node.place))?;
         }
     }
-    finish(graph, outputs, program, &values)
+    let mut program = finish(graph, outputs, program, &values.values)?;
+    program.drop_unread();
+    Ok(program)
 }
 
 /// The values that are needed, marked by number, when `constants` are known.
@@ -201,7 +224,7 @@ fn lower_node(
     graph: &Graph,
     node: &Node,
     program: &mut Program,
-    values: &mut [Option<Value>],
+    values: &mut Values,
     caps: &Caps,
 ) -> Result<()> {
     let line = Some(node.place);
@@ -211,8 +234,13 @@ fn lower_node(
     });
     let metas: Vec<Meta> = node.outputs.iter().map(|y| graph.meta(*y)).collect();
     let mut x = Vec::with_capacity(node.inputs.len());
+    let halves = values.halves_for(node, &metas);
     for (i, id) in node.inputs.iter().enumerate() {
-        let value = values[id.index()].clone();
+        if let Some(halves) = &halves {
+            x.push(halves[i].clone());
+            continue;
+        }
+        let value = values.values[id.index()].clone();
         let mut value = value.ok_or_else(|| Error::internal(format!("input {i} was not computed")))?;
         if !node.op.accepts(i, &value.layout) {
             let storage = program.copy(&value, (line, node_id));
@@ -220,9 +248,27 @@ fn lower_node(
         }
         x.push(value);
     }
-    let layouts: Vec<Layout> = x.iter().map(|value| value.layout).collect();
+    let shows = |meta: Meta| padded(meta.bytes()) <= caps.max_binding_bytes;
+    let storages = x.iter().map(|value| program.storages[value.storage].meta);
+    let lower = |x: &[Layout], y: &[Meta]| permitted(&*node.op, x, y, caps);
+    let layouts = |x: &[Value]| x.iter().map(|value| value.layout).collect::<Vec<Layout>>();
+    let mut lowering = None;
+    if storages.chain(metas.iter().copied()).all(shows) {
+        lowering = Some(lower(&layouts(&x), &metas)?);
+    }
+    let shown = lowering.as_ref().is_some_and(|lowering| match lowering {
+        Some(Lowering::Kernels(kernels)) => fits(kernels, caps),
+        _ => true,
+    });
+    let split = if shown { None } else { split((node, node_id), &mut x, &metas, program, caps, &lower)? };
+    let (lowering, windows) = match (split, lowering) {
+        (Some(split), _) => (Some(Lowering::Kernels(split.kernels)), split.windows),
+        (None, Some(lowering)) => (lowering, Vec::new()),
+        // What is not cut here is cut, or refused, when it becomes actions.
+        (None, None) => (lower(&layouts(&x), &metas)?, Vec::new()),
+    };
     let whole = |(storage, meta): (StorageId, &Meta)| Value { storage, layout: Layout::contiguous(*meta) };
-    let made = match permitted(&*node.op, &layouts, &metas, caps)? {
+    let made = match lowering {
         None => {
             let outputs: Vec<StorageId> =
                 metas.iter().map(|meta| program.add_storage(*meta, Source::Step)).collect();
@@ -230,7 +276,7 @@ fn lower_node(
                 name: node.op.name().into(),
                 line,
                 node: node_id,
-                work: Work::Host(Arc::clone(&node.op), layouts),
+                work: Work::Host(Arc::clone(&node.op), layouts(&x)),
                 inputs: x.iter().map(|value| value.storage).collect(),
                 outputs: outputs.clone(),
             });
@@ -238,6 +284,9 @@ fn lower_node(
         }
         Some(Lowering::View(layout)) => vec![Value { storage: x[0].storage, layout }],
         Some(Lowering::Pointwise(call)) => {
+            if x[0].layout.meta.dtype.is_half() && metas[0].dtype == DType::F32 {
+                values.halves[node.outputs[0].index()] = Some(x[0].clone());
+            }
             let body = body_of(call, &x, program);
             let output = program.add_storage(metas[0], Source::Step);
             program.steps.push(Step {
@@ -264,6 +313,7 @@ fn lower_node(
                     scratch,
                     in_place: node.op.in_place().to_vec(),
                     epilogue: None,
+                    windows,
                 }),
                 inputs: x.iter().map(|value| value.storage).collect(),
                 outputs: outputs.clone(),
@@ -272,7 +322,7 @@ fn lower_node(
         }
     };
     for (id, value) in node.outputs.iter().zip(made) {
-        values[id.index()] = Some(value);
+        values.values[id.index()] = Some(value);
     }
     Ok(())
 }

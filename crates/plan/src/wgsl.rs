@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use anygrad_graph::core::DType;
+use anygrad_graph::Layout;
+use anygrad_graph::core::{Array, DType, Shape};
 
 use crate::body::{Body, Instruction, Load};
 use crate::lower::StorageId;
@@ -11,28 +12,36 @@ use crate::lower::StorageId;
 pub(crate) struct Hole {
     pub(crate) code: String,
     pub(crate) storages: Vec<StorageId>,
+    /// For each of them the layout of its load, if it shows a range that moves with the results.
+    pub(crate) cuts: Vec<Option<Layout>>,
 }
 
 /// Which hole is filled.
 pub(crate) enum Kind {
-    /// `value(i)` of a pointwise kernel, whose result has this dtype.
-    Value(DType),
+    /// `value(i)` of a pointwise kernel, which computes the `whole` result or a range of it.
+    Value { whole: bool },
     /// `epilogue(value, i)`.
     Epilogue,
 }
 
-/// Writes a hole. `lanes` is how many elements one T holds; bindings begin at `first_binding`. A
-/// load of a storage that lives in `own` is read from the kernel's own output, called `y`.
+/// Writes a hole whose result has this dtype. `lanes` is how many elements one T holds; bindings begin at `first_binding`. A
+/// load of a storage that lives in `own` is read from the kernel's own output, called `y`; one that is
+/// `cut` from a binding that begins where the results begin.
+#[allow(clippy::too_many_arguments, reason = "all of them are one thing each")]
 pub(crate) fn hole(
     body: &Body,
     kind: &Kind,
+    dtype: DType,
     lanes: usize,
     first_binding: usize,
     home: &[StorageId],
     own: StorageId,
+    cut: &dyn Fn(&Load) -> bool,
 ) -> Hole {
-    let mut hole = Hole { code: String::new(), storages: Vec::new() };
-    let mut views: Vec<(StorageId, bool)> = Vec::new();
+    let mut hole = Hole { code: String::new(), storages: Vec::new(), cuts: Vec::new() };
+    let mut views: Vec<(StorageId, bool, Option<Layout>)> = Vec::new();
+    // The element of a range, counted from where the range begins.
+    let here = if matches!(kind, Kind::Value { whole: false }) { "j" } else { "i" };
     let mut lines = String::new();
     for (number, instruction) in body.instructions.iter().enumerate() {
         let expression = match instruction {
@@ -48,15 +57,14 @@ pub(crate) fn hole(
                 let load = &body.loads[*load];
                 let access = Access::of(load, lanes);
                 if home[load.storage] == own {
-                    "y[i]".to_owned()
+                    own_element(load.layout.meta.dtype, "y", here)
                 } else {
-                    let view = (home[load.storage], access.is_vector());
+                    let is_cut = cut(load);
+                    let view = (home[load.storage], access.is_vector(), is_cut.then_some(load.layout));
                     let place = views.iter().position(|known| *known == view).unwrap_or_else(|| {
                         views.push(view);
-                        let element = match view.1 {
-                            true => format!("vec4<{}>", load.layout.meta.dtype.wgsl()),
-                            false => load.layout.meta.dtype.wgsl().to_owned(),
-                        };
+                        let dtype = load.layout.meta.dtype;
+                        let element = if view.1 { group(dtype) } else { dtype.wgsl().to_owned() };
                         let n = views.len() - 1;
                         let _ = writeln!(
                             hole.code,
@@ -64,31 +72,48 @@ pub(crate) fn hole(
                             first_binding + n
                         );
                         hole.storages.push(view.0);
+                        hole.cuts.push(view.2);
                         n
                     });
-                    access.read(&format!("e{place}"), load, lanes)
+                    if is_cut {
+                        own_element(load.layout.meta.dtype, &format!("e{place}"), here)
+                    } else {
+                        access.read(&format!("e{place}"), load, lanes)
+                    }
                 }
             }
         };
         let _ = writeln!(lines, "    let v{number} = {expression};");
     }
+    let stored = if dtype.is_half() { group(dtype) } else { alias(dtype).to_owned() };
     let head = match kind {
-        Kind::Value(dtype) => {
-            let _ = writeln!(hole.code, "alias Y = {};", alias(*dtype));
-            "fn value(i: u32) -> Y {"
-        }
-        Kind::Epilogue => "fn epilogue(value: T, i: u32) -> T {",
+        Kind::Value { whole: true } => "fn value(i: u32) -> Y {",
+        Kind::Value { whole: false } => "fn value(j: u32) -> Y {\n    let i = j + params.first;",
+        Kind::Epilogue => "fn epilogue(value: T, i: u32) -> Y {",
     };
-    let _ = writeln!(hole.code, "{head}\n{lines}    return v{};\n}}", body.result);
+    let result = body.result;
+    let result = if dtype.is_half() { format!("words_of(v{result})") } else { format!("v{result}") };
+    let _ = writeln!(hole.code, "alias Y = {stored};\n{head}\n{lines}    return {result};\n}}");
     hole
 }
 
-/// What a dtype is called where `T` may be four elements.
+/// The element of a buffer that stands beside the result.
+fn own_element(dtype: DType, buffer: &str, i: &str) -> String {
+    if dtype.is_half() { format!("halves_of({buffer}[{i}])") } else { format!("{buffer}[{i}]") }
+}
+
+/// Four elements as they stand in a buffer.
+fn group(dtype: DType) -> String {
+    if dtype.is_half() { "vec2<u32>".into() } else { format!("vec4<{}>", dtype.wgsl()) }
+}
+
+/// What a dtype is called where `T` may be four elements. 16-bit floats are their bits until a
+/// function converts them.
 fn alias(dtype: DType) -> &'static str {
     match dtype {
+        DType::F32 => "T",
         DType::I32 => "I",
-        DType::U32 | DType::Bool => "U",
-        DType::F32 | DType::F16 | DType::BF16 => "T",
+        DType::U32 | DType::Bool | DType::F16 | DType::BF16 => "U",
     }
 }
 
@@ -96,6 +121,10 @@ fn literal(value: f64, dtype: DType) -> String {
     match dtype {
         DType::I32 => format!("I({value})"),
         DType::U32 | DType::Bool => format!("U({value}u)"),
+        DType::F16 | DType::BF16 => {
+            let half = Array::from_f64(Shape::SCALAR, dtype, &[value]);
+            format!("U({:#x}u)", half.bytes().iter().rev().fold(0, |bits, &byte| bits << 8 | u32::from(byte)))
+        }
         _ if (value as f32).is_finite() => format!("T({:?}f)", value as f32),
         // WGSL refuses expressions that are known to be infinite: this one is not known to be.
         _ => format!("T(bitcast<f32>((i & 0u) | {:#x}u))", (value as f32).to_bits()),
@@ -161,16 +190,22 @@ impl Access {
     fn read(&self, buffer: &str, load: &Load, lanes: usize) -> String {
         let offset = load.layout.offset;
         let alias = alias(load.layout.meta.dtype);
+        let half = load.layout.meta.dtype.is_half();
+        let element = |at: String| match half {
+            true => format!("half_at({buffer}[({at}) / 2u], {at})"),
+            false => format!("{buffer}[{at}]"),
+        };
         match self {
-            Access::Same => format!("{alias}({buffer}[{offset}u])"),
+            Access::Same => format!("{alias}({})", element(format!("{offset}u"))),
+            Access::Vector(axes, offset) if half => {
+                format!("halves_of({buffer}[{}])", position(axes, *offset, "i"))
+            }
             Access::Vector(axes, offset) => format!("{buffer}[{}]", position(axes, *offset, "i")),
-            Access::Splat(axes) => format!("{alias}({buffer}[{}])", position(axes, offset, "i")),
-            Access::Single(axes) if lanes == 1 => format!("{buffer}[{}]", position(axes, offset, "i")),
+            Access::Splat(axes) => format!("{alias}({})", element(position(axes, offset, "i"))),
+            Access::Single(axes) if lanes == 1 => element(position(axes, offset, "i")),
             Access::Single(axes) => {
                 let elements: Vec<String> = (0..lanes)
-                    .map(|lane| {
-                        format!("{buffer}[{}]", position(axes, offset, &format!("(i * {lanes}u + {lane}u)")))
-                    })
+                    .map(|lane| element(position(axes, offset, &format!("(i * {lanes}u + {lane}u)"))))
                     .collect();
                 format!("{alias}({})", elements.join(", "))
             }

@@ -12,9 +12,9 @@ use crate::histogram::Histogram;
 
 /// The ways in which each case runs.
 pub(crate) const PLANS: [(&str, Options); 3] = [
-    ("fused", Options { fuse: true, portable: false }),
-    ("unfused", Options { fuse: false, portable: false }),
-    ("portable kernels", Options { fuse: true, portable: true }),
+    ("fused", Options { fuse: true, portable: false, max_binding_bytes: u64::MAX }),
+    ("unfused", Options { fuse: false, portable: false, max_binding_bytes: u64::MAX }),
+    ("portable kernels", Options { fuse: true, portable: true, max_binding_bytes: u64::MAX }),
 ];
 
 /// What did not hold.

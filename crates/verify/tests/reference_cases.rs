@@ -5,8 +5,7 @@
 //! folder holds them, in the format refcase/1. Without the variable there is one ignored trial. The
 //! device is the software adapter unless `ANYGRAD_ADAPTER` names another.
 //!
-//! An operator that this release does not have stands in [`LATER`] and its trials are ignored; one
-//! that is neither built nor listed there fails.
+//! None is left out: an operator that is not known fails.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
@@ -17,17 +16,6 @@ use anygrad_gpu::{Choice, Session};
 use anygrad_verify::refcase::{self, Entry, Kind};
 use libtest_mimic::{Arguments, Failed, Trial};
 use pollster::block_on;
-
-/// Operators, groups (with a `/` at the end) and single cases that this release does not have.
-const LATER: &[&str] = &[
-    // Storage in 16-bit floats.
-    "f16/",
-    // Single operators.
-    "cumsum",
-    "einsum",
-    "gather_nd",
-    "topk",
-];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -45,12 +33,11 @@ fn trials(folder: &Path) -> Vec<Trial> {
     };
     let mut trials = Vec::new();
     for entry in entries {
-        let later = is_later(&entry);
         let mut add = |engine: &str, session: fn() -> Session| {
             let (folder, entry) = (folder.to_path_buf(), entry.clone());
             let trial =
                 Trial::test(format!("{engine}/{}", entry.id), move || run(&folder, &entry, &session()));
-            trials.push(trial.with_ignored_flag(later));
+            trials.push(trial);
         };
         add("adapter", adapter);
         // Those stand for millions of elements: too slow there.
@@ -59,12 +46,6 @@ fn trials(folder: &Path) -> Vec<Trial> {
         }
     }
     trials
-}
-
-fn is_later(entry: &Entry) -> bool {
-    LATER.iter().any(|&later| {
-        later == entry.op || later == entry.id || later.ends_with('/') && entry.id.starts_with(later)
-    })
 }
 
 fn run(folder: &Path, entry: &Entry, session: &Session) -> Result<(), Failed> {

@@ -7,8 +7,8 @@ use anygrad_core::{Caps, DType, Error, Result};
 use anygrad_shaders::{self as shaders, CopyBlockParams};
 
 use crate::{
-    At, Case, Dispatch, Fill, Grads, Graph, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance,
-    Values, workgroups,
+    At, Case, Dispatch, Fill, Grads, Graph, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor,
+    Tolerance, Values, workgroups,
 };
 
 #[derive(Debug)]
@@ -234,6 +234,10 @@ impl Op for Concat {
             copies.map(|(i, part)| part.copy(Operand::Input(i), Operand::Output(0), true)).collect();
         Ok(Lowering::Kernels(Kernels { scratch: Vec::new(), dispatches }))
     }
+
+    fn rows(&self, x: &[Layout], y: &[Meta]) -> Option<Rows> {
+        Rows::first_axis(&y[0], &vec![true; x.len()]).filter(|_| self.axis > 0)
+    }
 }
 
 impl Op for Split {
@@ -271,6 +275,11 @@ impl Op for Split {
             copies.map(|(i, part)| part.copy(Operand::Input(0), Operand::Output(i), false)).collect();
         Ok(Lowering::Kernels(Kernels { scratch: Vec::new(), dispatches }))
     }
+
+    fn rows(&self, x: &[Layout], y: &[Meta]) -> Option<Rows> {
+        let rows = Rows::first_axis(&x[0].meta, &[true]).filter(|_| self.axis > 0)?;
+        Some(Rows { outputs: vec![true; y.len()], ..rows })
+    }
 }
 
 pub(super) fn cases() -> Vec<Case> {
@@ -298,6 +307,14 @@ pub(super) fn cases() -> Vec<Case> {
         exact(Case::new("concat i32", |x| x[0].graph().concat(x, 0)).forward_only())
             .filled(&[3, 2], DType::I32, Fill::Below(99))
             .filled(&[2, 2], DType::I32, Fill::Below(99)),
+        exact(Case::many("concat bool", |x| {
+            let (a, b) = (x[0].gt(0.0), x[1].gt(0.0));
+            let all = a.graph().concat(&[a, b], 0);
+            vec![all, all.roll(0, 1), all.t().flip(&[0])]
+        }))
+        .forward_only()
+        .input(&[3, 2])
+        .input(&[2, 2]),
         exact(Case::new("stack middle", |x| x[0].graph().stack(x, 1)).input(&[3, 4]).input(&[3, 4])),
         split("uneven", 1, &[3, 7, 2], vec![2, 1, 4]),
         split("fours", -1, &[65, 12], vec![4, 8]),

@@ -41,6 +41,10 @@ impl Op for Detach {
     fn accepts(&self, _input: usize, _layout: &Layout) -> bool {
         true
     }
+
+    fn takes_halves(&self) -> bool {
+        true
+    }
 }
 
 pub(super) fn cases() -> Vec<Case> {

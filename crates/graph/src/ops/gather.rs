@@ -7,10 +7,11 @@ use anygrad_core::{Array, Caps, DType, Error, Result, Shape};
 use anygrad_shaders::{self as shaders, GatherElementsParams, GatherParams};
 
 use super::concat::{copy_workgroups, copyable};
-use super::scatter::ScatterAdd;
+use super::places::flat_places;
+use super::scatter::{ScatterAdd, is_much};
 use crate::{
-    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values,
-    workgroups,
+    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor, Tolerance,
+    Values, workgroups,
 };
 
 /// Inputs: x and indices of any shape, which takes the place of the axis.
@@ -26,7 +27,7 @@ pub(super) struct GatherElements {
 }
 
 impl<'g> Tensor<'g> {
-    /// The parts of this at `indices` (`i32`, any shape) along `axis`, which their shape replaces.
+    /// The parts of this at `indices` (`i32` or `u32`, any shape) along `axis`, which their shape replaces.
     ///
     /// An index that is negative or too large gives zeros.
     #[track_caller]
@@ -48,14 +49,26 @@ impl<'g> Tensor<'g> {
     }
 
     /// y[i, j, ..] = x[i, indices[i, j, ..], ..] for axis 1, and so on: one index per element of
-    /// the result. The indices (`i32`) have the shape of this but along `axis`.
+    /// the result. The indices (`i32` or `u32`) may have any size along `axis`, and at most that of
+    /// this along the others: PyTorch's `gather`, ONNX's `GatherElements`.
     ///
     /// An index that is negative or too large gives 0.
     #[track_caller]
     pub fn gather_elements(self, axis: isize, indices: Tensor<'g>) -> Tensor<'g> {
         match self.shape().axis(axis) {
-            _ if self.is_poison() => self,
-            Ok(axis) => self.apply(GatherElements { axis }, &[self, indices]),
+            _ if self.is_poison() || indices.is_poison() => {
+                self.apply(GatherElements { axis: 0 }, &[self, indices])
+            }
+            Ok(axis) => {
+                let (shape, wanted) = (self.shape(), indices.shape());
+                let fits = |a: usize| a == axis || shape.get(a) == wanted.get(a) || wanted[a] > shape[a];
+                let narrow = |x: Tensor<'g>, a: usize| match fits(a) {
+                    true => x,
+                    false => x.narrow(a as isize, 0..wanted[a]),
+                };
+                let x = (0..shape.rank().min(wanted.rank())).fold(self, narrow);
+                x.apply(GatherElements { axis }, &[x, indices])
+            }
             Err(error) => self.fail(error.context("gather_elements")),
         }
     }
@@ -66,20 +79,20 @@ impl<'g> Tensor<'g> {
         self.gather_elements(axis, indices)
     }
 
-    /// 1 at the place that each of these indices (`i32`) names, 0 elsewhere: `[..shape, depth]`,
+    /// 1 at the place that each of these indices (`i32` or `u32`) names, 0 elsewhere: `[..shape, depth]`,
     /// `f32`. An index outside gives zeros.
     #[track_caller]
     pub fn one_hot(self, depth: usize) -> Tensor<'g> {
         if self.is_poison() {
             return self;
         }
-        if self.dtype() != DType::I32 {
-            return self.fail(Error::shape(format!("one_hot: takes i32, {} was given", self.meta())));
+        if let Err(error) = check_indices(&self.meta()) {
+            return self.fail(error.context("one_hot"));
         }
         let places: Vec<f64> = (0..depth).map(|place| place as f64).collect();
         match Shape::new(&[depth]) {
             Ok(shape) => {
-                let places = self.graph().constant(Array::from_f64(shape, DType::I32, &places));
+                let places = self.graph().constant(Array::from_f64(shape, self.dtype(), &places));
                 self.unsqueeze(self.shape().rank()).eq(places).cast(DType::F32)
             }
             Err(error) => self.fail(error.context("one_hot")),
@@ -92,11 +105,11 @@ pub(super) fn around(shape: &Shape, axis: usize) -> (usize, usize, usize) {
     (shape[..axis].iter().product(), shape[axis], shape[axis + 1..].iter().product())
 }
 
-/// Refuses indices that are not `i32`.
+/// Refuses indices that are neither `i32` nor `u32`; kernels read both as `u32`.
 pub(super) fn check_indices(indices: &Meta) -> Result<()> {
     match indices.dtype {
-        DType::I32 => Ok(()),
-        _ => Err(Error::shape(format!("indices are i32, {indices} was given"))),
+        DType::I32 | DType::U32 => Ok(()),
+        _ => Err(Error::shape(format!("indices are i32 or u32, {indices} was given"))),
     }
 }
 
@@ -161,6 +174,13 @@ impl Op for Gather {
             workgroups: copy_workgroups(units),
         }))
     }
+
+    /// Those of x in front of the axis, otherwise those of the indices.
+    fn rows(&self, x: &[Layout], y: &[Meta]) -> Option<Rows> {
+        let picks_rows = self.axis == 0;
+        let has_rows = !picks_rows || x[1].shape().rank() > 0;
+        Rows::first_axis(&y[0], &[!picks_rows, picks_rows]).filter(|_| has_rows)
+    }
 }
 
 impl Op for GatherElements {
@@ -190,8 +210,15 @@ impl Op for GatherElements {
     }
 
     fn gradient<'g>(&self, at: &At<'g, '_>) -> Grads<'g> {
-        let size = at.x[0].shape()[self.axis];
-        let dy = at.dy();
+        let shape = at.x[0].shape();
+        let (dy, size) = (at.dy(), shape[self.axis]);
+        if is_much(shape.elements(), at.x[1].shape()[self.axis]) {
+            // Each result would look through the whole axis: one sorted list of all elements.
+            let flat = dy.reshape(&[dy.shape().elements()]);
+            let places = flat_places(at.x[1], &shape, self.axis);
+            let op = ScatterAdd { axis: 0, size: shape.elements(), elements: false };
+            return vec![Some(flat.apply(op, &[flat, places]).reshape(&shape)), None];
+        }
         vec![Some(dy.apply(ScatterAdd { axis: self.axis, size, elements: true }, &[dy, at.x[1]])), None]
     }
 
@@ -272,9 +299,23 @@ pub(super) fn cases() -> Vec<Case> {
         exact(Case::new("gather u32", |x| x[0].gather(1, x[1])).forward_only())
             .filled(&[3, 9], DType::U32, Fill::Below(1 << 22))
             .filled(&[5], DType::I32, Fill::Below(9)),
+        exact(
+            Case::many("gather at u32", |x| {
+                vec![x[0].gather(0, x[1]), x[0].gt(0.0).gather(0, x[1]).cast(DType::F32)]
+            })
+            .input(&[5, 3]),
+        )
+        .filled(&[4], DType::U32, Fill::Given(vec![4.0, 0.0, 4_294_967_295.0, 5.0])),
+        exact(Case::new("one_hot u32", |x| x[0].one_hot(3)).forward_only()).filled(
+            &[4],
+            DType::U32,
+            Fill::Below(4),
+        ),
         elements(1, &[4, 6], 3),
         elements(0, &[5, 3, 2], 7),
         elements(-1, &[67, 10], 1),
+        // Enough for one sorted list of all on the way back.
+        elements(1, &[3, 700, 2], 300),
         exact(Case::new("gather_elements outside", |x| x[0].gather_elements(0, x[1]))).input(&[5, 2]).filled(
             &[4, 2],
             DType::I32,

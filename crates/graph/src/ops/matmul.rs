@@ -6,7 +6,7 @@ use anygrad_core::{Caps, DType, Error, MAX_RANK, Result, Shape};
 use anygrad_shaders::{self as shaders, Kernel, MatmulShuffleParams, MatmulSumParams};
 
 use crate::{
-    At, Case, Dispatch, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values,
+    At, Case, Dispatch, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor, Tolerance, Values,
     workgroups,
 };
 
@@ -107,7 +107,26 @@ impl Op for MatMul {
         if let Some(meta) = x.iter().map(|l| l.meta).chain([y[0]]).find(|m| m.bytes() > u64::from(u32::MAX)) {
             return Err(Error::unsupported(format!("matmul: {meta} is beyond 4 GiB")));
         }
-        Product::new(&x[0], &x[1], &y[0].shape).lower(caps)
+        Product::new(&x[0], &x[1], &y[0].shape).lower(x[0].meta.dtype, caps)
+    }
+
+    /// Both of one dtype, where kernels go through them in groups of four.
+    fn reads_halves(&self, x: &[Layout], y: &[Meta]) -> bool {
+        let mut product = Product::new(&x[0], &x[1], &y[0].shape);
+        product.fold_batch_into_rows();
+        product.turn_single_column();
+        let dtype = x[0].meta.dtype;
+        let readable = (0..2).all(|i| x[i].meta.dtype == dtype && self.accepts(i, &x[i]));
+        dtype.is_half() && readable && product.in_vectors()
+    }
+
+    /// The rows of a where b is one matrix, otherwise the matrices of the outermost batch axis.
+    fn rows(&self, x: &[Layout], y: &[Meta]) -> Option<Rows> {
+        let shared = x[1].shape().rank() == 2;
+        let batched =
+            x.iter().all(|x| x.shape().rank() == y[0].shape.rank() && x.shape()[0] == y[0].shape[0]);
+        let a_has_them = x[0].shape().rank() == y[0].shape.rank();
+        Rows::first_axis(&y[0], &[true, !shared]).filter(|_| if shared { a_has_them } else { batched })
     }
 
     /// Matrices whose rows or columns are dense, any distance apart, in batches of any strides.
@@ -116,6 +135,20 @@ impl Op for MatMul {
         let dense = |axis: usize| layout.strides[axis] == 1 || layout.shape()[axis] == 1;
         layout.strides().iter().all(|&stride| stride >= 0) && (dense(rank - 1) || dense(rank - 2))
     }
+}
+
+/// The same kernel for operands that are stored as 16-bit floats.
+fn of_halves(kernel: &'static Kernel) -> Result<&'static Kernel> {
+    let halves = [
+        (&shaders::MATMUL_SHUFFLE_8X32, &shaders::MATMUL_SHUFFLE_HALF_8X32),
+        (&shaders::MATMUL_SHUFFLE_16X32, &shaders::MATMUL_SHUFFLE_HALF_16X32),
+        (&shaders::MATMUL_SHUFFLE_32X64, &shaders::MATMUL_SHUFFLE_HALF_32X64),
+        (&shaders::MATMUL_TILE_64X64, &shaders::MATMUL_TILE_HALF_64X64),
+        (&shaders::MATMUL_TILE_32X32, &shaders::MATMUL_TILE_HALF_32X32),
+        (&shaders::MATMUL_TILE_4X256, &shaders::MATMUL_TILE_HALF_4X256),
+    ];
+    let half = halves.iter().find(|(whole, _)| whole.name == kernel.name).map(|(_, half)| *half);
+    half.ok_or_else(|| Error::internal(format!("{} does not read 16-bit floats", kernel.name)))
 }
 
 /// A batch of matrix products as the kernels see it.
@@ -239,11 +272,14 @@ impl Product {
                 .all(|axis| axis.a_stride.is_multiple_of(4) && axis.b_stride.is_multiple_of(4))
     }
 
-    fn lower(mut self, caps: &Caps) -> Result<Lowering> {
+    fn lower(mut self, dtype: DType, caps: &Caps) -> Result<Lowering> {
         self.fold_batch_into_rows();
         self.turn_single_column();
         let in_vectors = self.in_vectors();
-        let (kernel, is_shuffle) = self.kernel(in_vectors, caps);
+        let (mut kernel, is_shuffle) = self.kernel(in_vectors, caps);
+        if dtype.is_half() {
+            kernel = of_halves(kernel)?;
+        }
         let tiles = self.tiles(kernel);
         let (parts, terms_per_part) = self.split(tiles, caps);
 
@@ -261,6 +297,9 @@ impl Product {
             ("A_ALONG_ROWS", f64::from(u8::from(a_along_rows))),
             ("B_ALONG_TERMS", f64::from(u8::from(b_along_terms))),
         ];
+        if dtype.is_half() {
+            overrides.push(("BF16", f64::from(u8::from(dtype == DType::BF16))));
+        }
         if is_shuffle {
             overrides.push(("TAIL", f64::from(u8::from(!self.terms.is_multiple_of(4)))));
         }

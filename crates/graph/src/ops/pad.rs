@@ -8,7 +8,8 @@ use anygrad_shaders::{self as shaders, PadParams};
 
 use super::concat::{copy_workgroups, copyable};
 use crate::{
-    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values,
+    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor, Tolerance,
+    Values,
 };
 
 /// What is added along one axis: `step - 1` elements between neighbours.
@@ -150,6 +151,10 @@ impl Op for Pad {
             dy.slice(axis as isize, pad.before..end, pad.step as isize)
         });
         vec![Some(dx)]
+    }
+
+    fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {
+        Rows::first_axis(&y[0], &[true]).filter(|_| self.axes.first() == Some(&NOTHING))
     }
 
     fn lower(&self, x: &[Layout], y: &[Meta], _caps: &Caps) -> Result<Lowering> {

@@ -2,18 +2,22 @@
 //!
 //! Reduced axes that are neighbours count as one axis m; axes that are not are reduced one group
 //! after another, the innermost first.
+//!
+//! Integers have the same reductions; their sums and products wrap. Of truth values the sum is a
+//! count, the maximum says whether any is true, the minimum and the product whether all are.
 
 use anygrad_core::{Caps, DType, Error, Result, Shape};
-use anygrad_shaders::{self as shaders, ReduceParams, ReduceRowsParams};
+use anygrad_shaders::{self as shaders, ReduceIntegerParams, ReduceParams, ReduceRowsParams};
 
 use super::rows::RowKernels;
 use crate::{
-    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values,
-    workgroups,
+    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor, Tolerance,
+    Values, workgroups,
 };
 
+/// Numbered as in `shaders/shared/reduction.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Sum,
     Max,
     Min,
@@ -30,9 +34,11 @@ struct Reduce {
 
 impl<'g> Tensor<'g> {
     /// The sum over `axes`, counted from the back when negative. With `keepdims` they stay, of size 1.
+    /// Truth values are counted, as `i32`.
     #[track_caller]
     pub fn sum(self, axes: &[isize], keepdims: bool) -> Tensor<'g> {
-        self.reduce(Kind::Sum, axes, keepdims)
+        let terms = if self.dtype() == DType::Bool { self.cast(DType::I32) } else { self };
+        terms.reduce(Kind::Sum, axes, keepdims)
     }
 
     /// The largest element over `axes`; NaN if there is one. Elements that tie share the gradient.
@@ -45,6 +51,18 @@ impl<'g> Tensor<'g> {
     #[track_caller]
     pub fn min(self, axes: &[isize], keepdims: bool) -> Tensor<'g> {
         self.reduce(Kind::Min, axes, keepdims)
+    }
+
+    /// Whether any of these truth values is true over `axes`; of none, no.
+    #[track_caller]
+    pub fn any(self, axes: &[isize], keepdims: bool) -> Tensor<'g> {
+        self.cast(DType::Bool).reduce(Kind::Max, axes, keepdims)
+    }
+
+    /// Whether all of these truth values are true over `axes`; of none, yes.
+    #[track_caller]
+    pub fn all(self, axes: &[isize], keepdims: bool) -> Tensor<'g> {
+        self.cast(DType::Bool).reduce(Kind::Min, axes, keepdims)
     }
 
     /// The product over `axes`. The gradient is right with zeros among the factors, too.
@@ -64,18 +82,20 @@ impl<'g> Tensor<'g> {
                 Err(error) => return self.fail(error.context("mean")),
             }
         }
-        self.sum(axes, keepdims) * (1.0 / count as f64)
+        self.in_f32(|x| x.sum(axes, keepdims) * (1.0 / count as f64))
     }
 
     /// The mean square distance from the mean over `axes`, divided by n - `ddof` in place of n.
     #[track_caller]
     pub fn variance(self, axes: &[isize], keepdims: bool, ddof: usize) -> Tensor<'g> {
-        let mean = self.mean(axes, true);
-        if mean.is_poison() {
-            return mean;
-        }
-        let count = self.shape().elements() as f64 / mean.shape().elements().max(1) as f64;
-        (self - mean).square().sum(axes, keepdims) * (1.0 / (count - ddof as f64))
+        self.in_f32(|x| {
+            let mean = x.mean(axes, true);
+            if mean.is_poison() {
+                return mean;
+            }
+            let count = x.shape().elements() as f64 / mean.shape().elements().max(1) as f64;
+            (x - mean).square().sum(axes, keepdims) * (1.0 / (count - ddof as f64))
+        })
     }
 
     /// The sum of all elements, a scalar.
@@ -112,7 +132,7 @@ impl<'g> Tensor<'g> {
             }
         }
         // Each run of neighbouring axes, from the back: inner runs are contiguous.
-        let mut result = self;
+        let mut result = if self.dtype().is_half() { self.cast(DType::F32) } else { self };
         let mut last = shape.rank();
         while last > 0 {
             if !reduced[last - 1] {
@@ -123,6 +143,8 @@ impl<'g> Tensor<'g> {
             result = result.apply(Reduce { kind, first, last }, &[result]);
             last = first;
         }
+        // Between two groups of axes nothing is rounded to 16 bits.
+        let result = if result.is_poison() { result } else { result.cast(self.dtype()) };
         if keepdims { result } else { result.reshape(&shape.without(|axis| reduced[axis])) }
     }
 }
@@ -135,6 +157,19 @@ impl Reduce {
             shape[self.first..self.last].iter().product(),
             shape[self.last..].iter().product(),
         )
+    }
+}
+
+impl Reduce {
+    /// In 64 bits, whose lower half is what wraps around in 32.
+    fn of_integers(&self, dtype: DType, terms: impl Iterator<Item = i64>) -> f64 {
+        let result = match self.kind {
+            Kind::Sum => terms.fold(0, i64::wrapping_add),
+            Kind::Product => terms.fold(1, i64::wrapping_mul),
+            Kind::Max => terms.max().unwrap_or(0),
+            Kind::Min => terms.min().unwrap_or(1),
+        };
+        if dtype == DType::I32 { f64::from(result as i32) } else { f64::from(result as u32) }
     }
 }
 
@@ -160,11 +195,9 @@ impl Op for Reduce {
     }
 
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {
-        if x[0].dtype != DType::F32 {
-            return Err(Error::shape(format!("takes f32, {} was given", x[0])));
-        }
         let (_, reduced, _) = self.split(&x[0].shape);
-        if matches!(self.kind, Kind::Max | Kind::Min) && reduced == 0 {
+        let has_neutral = x[0].dtype == DType::Bool || matches!(self.kind, Kind::Sum | Kind::Product);
+        if !has_neutral && reduced == 0 {
             return Err(Error::shape(format!("{} has no element to choose from", x[0].shape)));
         }
         let shape = (self.first..self.last).fold(x[0].shape, |shape, axis| shape.with(axis, 1));
@@ -173,9 +206,14 @@ impl Op for Reduce {
 
     fn reference(&self, x: &[&Values], y: &mut [Values]) {
         let (outer, middle, inner) = self.split(&x[0].shape());
+        let dtype = y[0].meta.dtype;
         for o in 0..outer {
             for i in 0..inner {
                 let terms = (0..middle).map(|m| x[0].data[(o * middle + m) * inner + i]);
+                if !dtype.is_float() {
+                    y[0].data[o * inner + i] = self.of_integers(dtype, terms.map(|term| term as i64));
+                    continue;
+                }
                 y[0].data[o * inner + i] =
                     match self.kind {
                         Kind::Sum => terms.sum(),
@@ -204,24 +242,30 @@ impl Op for Reduce {
         vec![Some(winner * (dy / winner.sum(&axes, true)))]
     }
 
-    fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
+    fn lower(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Lowering> {
         let (outer, middle, inner) = self.split(&x[0].shape());
+        let dtype = y[0].dtype;
         let mut kernels = Kernels::default();
         let (mut from, mut left) = (Operand::Input(0), middle);
         loop {
-            let terms =
-                if inner == 1 { row_terms(outer, left) } else { column_terms(outer, left, inner, caps) };
+            let terms = if inner == 1 && dtype.is_float() {
+                row_terms(outer, left)
+            } else {
+                column_terms(outer, left, inner, caps)
+            };
             let parts = left.div_ceil(terms).max(1);
             let to = if parts == 1 {
                 Operand::Output(0)
             } else {
-                kernels.scratch.push(Meta::f32(Shape::new(&[outer * parts * inner])?));
+                kernels.scratch.push(Meta { shape: Shape::new(&[outer * parts * inner])?, dtype });
                 Operand::Scratch(kernels.scratch.len() - 1)
             };
             let (parts, terms) = (parts as u32, terms as u32);
             let pass = Pass { kind: self.kind, outer, middle: left, inner, parts, terms };
             let bindings = vec![from, to];
-            kernels.dispatches.push(if inner == 1 {
+            kernels.dispatches.push(if !dtype.is_float() {
+                pass.integers(dtype, bindings)
+            } else if inner == 1 {
                 pass.rows(bindings, caps)
             } else {
                 pass.columns(bindings)
@@ -231,6 +275,10 @@ impl Op for Reduce {
             }
             (from, left) = (to, parts as usize);
         }
+    }
+
+    fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {
+        Rows::first_axis(&y[0], &[true]).filter(|_| self.first > 0)
     }
 }
 
@@ -335,6 +383,30 @@ impl Pass {
         }
     }
 
+    fn integers(&self, dtype: DType, bindings: Vec<Operand>) -> Dispatch {
+        let outputs = self.outer * self.parts as usize * self.inner;
+        // Of 0 and 1 the product is the smallest, and of none it is 1.
+        let kind = match (self.kind, dtype) {
+            (Kind::Min, DType::Bool) => Kind::Product,
+            (kind, _) => kind,
+        };
+        let signed = f64::from(u8::from(dtype == DType::I32));
+        Dispatch {
+            kernel: &shaders::REDUCE_INTEGER,
+            overrides: vec![("KIND", f64::from(kind as u8)), ("SIGNED", signed)],
+            params: ReduceIntegerParams {
+                outputs: outputs as u32,
+                middle: self.middle as u32,
+                inner: self.inner as u32,
+                parts: self.parts,
+                terms: self.terms,
+            }
+            .bytes(),
+            bindings,
+            workgroups: workgroups(outputs.div_ceil(64)),
+        }
+    }
+
     fn columns(&self, bindings: Vec<Operand>) -> Dispatch {
         let vector = self.inner.is_multiple_of(4);
         let inner = if vector { self.inner / 4 } else { self.inner };
@@ -429,6 +501,40 @@ pub(super) fn cases() -> Vec<Case> {
         let case =
             Case::many(format!("max NaN {name}"), |x| vec![x[0].max(&[1], false), x[0].min(&[1], false)]);
         cases.push(case.forward_only().filled(&[2, 64], DType::F32, Fill::Given(numbers)));
+    }
+    for dtype in [DType::I32, DType::U32] {
+        let numbers: &[f64] = match dtype {
+            DType::I32 => &[3.0, -7.0, 2_147_483_647.0, -2_147_483_648.0, 0.0, 5.0, -1.0],
+            _ => &[3.0, 4_294_967_295.0, 2_147_483_648.0, 1.0, 7.0],
+        };
+        // Rows, columns, and sums of several parts.
+        for (sizes, axis) in [(&[3, 7][..], 1), (&[9, 5], 0), (&[2, 2100], 1), (&[1500, 3], 0)] {
+            let case = Case::many(format!("sum {dtype} axis {axis} of {sizes:?}"), move |x| {
+                let axes = &[axis];
+                vec![
+                    x[0].sum(axes, false),
+                    x[0].prod(axes, true),
+                    x[0].max(axes, false),
+                    x[0].min(axes, true),
+                ]
+            });
+            let case = case.forward_only().tolerance(Tolerance::EXACT);
+            cases.push(case.filled(sizes, dtype, Fill::Given(numbers.to_vec())));
+        }
+    }
+    for sizes in [&[4, 3][..], &[2, 0]] {
+        let case = Case::many(format!("sum bool {sizes:?}"), |x| {
+            let truth = x[0].gt(0.3);
+            vec![
+                truth.sum(&[1], false),
+                truth.any(&[1], false),
+                truth.all(&[1], true),
+                truth.all(&[0, 1], false),
+            ]
+        });
+        let numbers = vec![1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0];
+        let case = case.forward_only().tolerance(Tolerance::EXACT);
+        cases.push(case.filled(sizes, DType::F32, Fill::Given(numbers)));
     }
     cases.push(Case::new("sum axes 0 and 2", |x| x[0].sum(&[0, 2], true)).input(&[6, 5, 7]));
     cases.push(Case::new("mean axes 0, 2 and 3", |x| x[0].mean(&[0, 2, 3], false)).input(&[4, 3, 5, 2]));

@@ -12,6 +12,7 @@ use anygrad_shaders::{
 };
 
 use super::gather::{Gather, GatherElements, around, check_indices, inside};
+use super::reduce::Kind;
 use crate::{
     At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values,
     workgroups,
@@ -39,7 +40,7 @@ const BLOCK: usize = 256;
 const MOST_BLOCKS: usize = 1 << 14;
 
 impl<'g> Tensor<'g> {
-    /// This plus `updates`, whose part `k` along `axis` is added at `indices[k]` (`i32`, one axis).
+    /// This plus `updates`, whose part `k` along `axis` is added at `indices[k]` (`i32` or `u32`, one axis).
     /// Where an index occurs several times all are added, in order; one outside adds nothing.
     #[track_caller]
     pub fn index_add(self, axis: isize, indices: Tensor<'g>, updates: Tensor<'g>) -> Tensor<'g> {
@@ -54,7 +55,7 @@ impl<'g> Tensor<'g> {
     }
 
     /// The sums of the rows that belong to each of `count` segments: row `k` along the first axis
-    /// belongs to segment `segments[k]` (`i32`), to none where that lies outside.
+    /// belongs to segment `segments[k]` (`i32` or `u32`), to none where that lies outside.
     #[track_caller]
     pub fn segment_sum(self, segments: Tensor<'g>, count: usize) -> Tensor<'g> {
         if self.is_poison() {
@@ -107,22 +108,37 @@ impl Op for ScatterAdd {
     }
 
     fn lower(&self, x: &[Layout], y: &[Meta], _caps: &Caps) -> Result<Lowering> {
-        let (outer, count, inner) = around(&x[0].shape(), self.axis);
-        let vector = inner.is_multiple_of(4) && !self.elements;
-        let inner = if vector { inner / 4 } else { inner };
-        let work = Work { units: outer * self.size * inner, size: self.size, count, inner, vector };
-        if self.elements || work.units.saturating_mul(count) <= LOOKS {
-            return Ok(Lowering::Kernels(Kernels {
-                scratch: vec![],
-                dispatches: work.direct(self.elements),
-            }));
-        }
-        work.sorted(y[0].dtype)
+        debug_assert_eq!(y[0].dtype, DType::F32);
+        lower(Kind::Sum, &x[0].shape(), self.axis, self.size, self.elements)
     }
+}
+
+/// The dispatches that add up x, or multiply it and so on, by index.
+pub(super) fn lower(kind: Kind, x: &Shape, axis: usize, size: usize, elements: bool) -> Result<Lowering> {
+    let (outer, count, inner) = around(x, axis);
+    let vector = inner.is_multiple_of(4) && !elements;
+    let inner = if vector { inner / 4 } else { inner };
+    let work = Work { kind, units: outer * size * inner, size, count, inner, vector };
+    if elements || !is_much(work.units, count) {
+        return Ok(Lowering::Kernels(Kernels { scratch: vec![], dispatches: work.direct(elements) }));
+    }
+    work.sorted()
+}
+
+/// Whether a list of indices is better sorted than looked through once for each result.
+pub(super) fn is_much(results: usize, count: usize) -> bool {
+    results.saturating_mul(count) > LOOKS
+}
+
+/// First and last term of each dispatch.
+pub(super) fn pieces(count: usize) -> impl Iterator<Item = (u32, u32)> {
+    (0..count.div_ceil(TERMS).max(1))
+        .map(move |piece| ((piece * TERMS) as u32, ((piece + 1) * TERMS).min(count) as u32))
 }
 
 /// Sizes, with `inner` and `units` counted in ones or fours.
 struct Work {
+    kind: Kind,
     units: usize,
     size: usize,
     count: usize,
@@ -131,21 +147,18 @@ struct Work {
 }
 
 impl Work {
-    /// First and last term of each dispatch.
-    fn pieces(&self) -> impl Iterator<Item = (u32, u32)> {
-        let count = self.count;
-        (0..count.div_ceil(TERMS).max(1))
-            .map(move |piece| ((piece * TERMS) as u32, ((piece + 1) * TERMS).min(count) as u32))
+    fn kind(&self) -> (&'static str, f64) {
+        ("KIND", f64::from(self.kind as u8))
     }
 
     fn direct(&self, elements: bool) -> Vec<Dispatch> {
         let dispatch = |(first, last)| Dispatch {
             kernel: if self.vector { &shaders::SCATTER_ADD_VEC4 } else { &shaders::SCATTER_ADD },
-            overrides: vec![("ELEMENTS", f64::from(u8::from(elements)))],
+            overrides: vec![("ELEMENTS", f64::from(u8::from(elements))), self.kind()],
             params: ScatterAddParams {
                 units: self.units as u32,
                 size: self.size as u32,
-                count: self.count as u32,
+                terms: self.count as u32,
                 inner: self.inner as u32,
                 first,
                 last,
@@ -154,70 +167,20 @@ impl Work {
             bindings: vec![Operand::Input(0), Operand::Input(1), Operand::Output(0)],
             workgroups: workgroups(self.units.div_ceil(64)),
         };
-        self.pieces().map(dispatch).collect()
+        pieces(self.count).map(dispatch).collect()
     }
 
-    fn sorted(&self, dtype: DType) -> Result<Lowering> {
-        debug_assert_eq!(dtype, DType::F32);
-        let block = BLOCK.max(self.count.div_ceil(MOST_BLOCKS));
-        let blocks = self.count.div_ceil(block);
-        let words = |count: usize| Ok::<_, Error>(Meta { shape: Shape::new(&[count])?, dtype: DType::U32 });
-        let scratch =
-            vec![words(256 * blocks)?, words(self.count)?, words(self.count)?, words(self.size + 1)?];
-        let (totals, starts) = (Operand::Scratch(0), Operand::Scratch(3));
-        let lists = [Operand::Scratch(1), Operand::Scratch(2)];
-        let indices = Operand::Input(1);
-        let mut dispatches = Vec::new();
-        // The key of an index outside is `size` itself.
-        let bits = usize::BITS - self.size.leading_zeros();
-        for pass in 0..bits.div_ceil(8).max(1) {
-            let (first, shift) = (pass == 0, 8 * pass);
-            let (from, to) = (lists[(pass as usize + 1) % 2], lists[pass as usize % 2]);
-            // The first pass takes the positions as they come, and binds something to read.
-            let from = if first { indices } else { from };
-            let overrides = vec![("FIRST", f64::from(u8::from(first)))];
-            let (count, size, blocks, block) =
-                (self.count as u32, self.size as u32, blocks as u32, block as u32);
-            let groups = workgroups(blocks.div_ceil(32) as usize);
-            dispatches.push(Dispatch {
-                kernel: &shaders::SORT_COUNT,
-                overrides: overrides.clone(),
-                params: SortCountParams { count, size, blocks, block, shift }.bytes(),
-                bindings: vec![indices, from, totals],
-                workgroups: groups,
-            });
-            dispatches.push(Dispatch {
-                kernel: &shaders::SORT_OFFSETS,
-                overrides: vec![],
-                params: SortOffsetsParams { blocks }.bytes(),
-                bindings: vec![totals],
-                workgroups: [1, 1, 1],
-            });
-            dispatches.push(Dispatch {
-                kernel: &shaders::SORT_PLACE,
-                overrides,
-                params: SortPlaceParams { count, size, blocks, block, shift }.bytes(),
-                bindings: vec![indices, from, totals, to],
-                workgroups: groups,
-            });
-        }
-        let passes = bits.div_ceil(8).max(1) as usize;
-        let sorted = lists[(passes - 1) % 2];
-        dispatches.push(Dispatch {
-            kernel: &shaders::SEGMENT_STARTS,
-            overrides: vec![],
-            params: SegmentStartsParams { count: self.count as u32, size: self.size as u32 }.bytes(),
-            bindings: vec![indices, sorted, starts],
-            workgroups: workgroups((self.size + 1).div_ceil(64)),
-        });
-        dispatches.extend(self.pieces().map(|(first, last)| {
+    fn sorted(&self) -> Result<Lowering> {
+        let mut kernels = Kernels::default();
+        let (sorted, starts) = sort_positions(&mut kernels, Operand::Input(1), self.count, self.size)?;
+        kernels.dispatches.extend(pieces(self.count).map(|(first, last)| {
             Dispatch {
                 kernel: if self.vector { &shaders::SEGMENT_SUM_VEC4 } else { &shaders::SEGMENT_SUM },
-                overrides: vec![],
+                overrides: vec![self.kind()],
                 params: SegmentSumParams {
                     units: self.units as u32,
                     size: self.size as u32,
-                    count: self.count as u32,
+                    terms: self.count as u32,
                     inner: self.inner as u32,
                     first,
                     last,
@@ -227,8 +190,68 @@ impl Work {
                 workgroups: workgroups(self.units.div_ceil(64)),
             }
         }));
-        Ok(Lowering::Kernels(Kernels { scratch, dispatches }))
+        Ok(Lowering::Kernels(kernels))
     }
+}
+
+/// Adds the dispatches that sort the positions `0..count` of `indices` by index, stable; what holds
+/// them, and what holds where each index below `size` starts among them, and where the last ends.
+pub(super) fn sort_positions(
+    kernels: &mut Kernels,
+    indices: Operand,
+    count: usize,
+    size: usize,
+) -> Result<(Operand, Operand)> {
+    let block = BLOCK.max(count.div_ceil(MOST_BLOCKS));
+    let blocks = count.div_ceil(block);
+    let scratch = kernels.scratch.len();
+    for length in [256 * blocks, count, count, size + 1] {
+        kernels.scratch.push(Meta { shape: Shape::new(&[length])?, dtype: DType::U32 });
+    }
+    let (totals, starts) = (Operand::Scratch(scratch), Operand::Scratch(scratch + 3));
+    let lists = [Operand::Scratch(scratch + 1), Operand::Scratch(scratch + 2)];
+    // The key of an index outside is `size` itself.
+    let bits = usize::BITS - size.leading_zeros();
+    let passes = bits.div_ceil(8).max(1) as usize;
+    let groups = workgroups(blocks.div_ceil(32));
+    let (count, size, blocks, block) = (count as u32, size as u32, blocks as u32, block as u32);
+    for pass in 0..passes {
+        let (first, shift) = (pass == 0, 8 * pass as u32);
+        let (from, to) = (lists[(pass + 1) % 2], lists[pass % 2]);
+        // The first pass takes the positions as they come, and binds something to read.
+        let from = if first { indices } else { from };
+        let overrides = vec![("FIRST", f64::from(u8::from(first)))];
+        kernels.dispatches.push(Dispatch {
+            kernel: &shaders::SORT_COUNT,
+            overrides: overrides.clone(),
+            params: SortCountParams { count, size, blocks, block, shift }.bytes(),
+            bindings: vec![indices, from, totals],
+            workgroups: groups,
+        });
+        kernels.dispatches.push(Dispatch {
+            kernel: &shaders::SORT_OFFSETS,
+            overrides: vec![],
+            params: SortOffsetsParams { blocks }.bytes(),
+            bindings: vec![totals],
+            workgroups: [1, 1, 1],
+        });
+        kernels.dispatches.push(Dispatch {
+            kernel: &shaders::SORT_PLACE,
+            overrides,
+            params: SortPlaceParams { count, size, blocks, block, shift }.bytes(),
+            bindings: vec![indices, from, totals, to],
+            workgroups: groups,
+        });
+    }
+    let sorted = lists[(passes - 1) % 2];
+    kernels.dispatches.push(Dispatch {
+        kernel: &shaders::SEGMENT_STARTS,
+        overrides: vec![],
+        params: SegmentStartsParams { count, size }.bytes(),
+        bindings: vec![indices, sorted, starts],
+        workgroups: workgroups((size as usize + 1).div_ceil(64)),
+    });
+    Ok((sorted, starts))
 }
 
 pub(super) fn cases() -> Vec<Case> {

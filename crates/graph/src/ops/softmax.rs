@@ -7,7 +7,8 @@ use anygrad_shaders::{self as shaders, SoftmaxGradParams, SoftmaxParams};
 
 use super::rows::{LONGEST_ROW, RowKernels};
 use crate::{
-    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values,
+    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor, Tolerance,
+    Values,
 };
 
 /// Over the last axis.
@@ -42,6 +43,9 @@ impl<'g> Tensor<'g> {
         if self.is_poison() {
             return self;
         }
+        if self.dtype().is_half() {
+            return self.in_f32(|x| x.logsumexp(axes, keepdims));
+        }
         // It only prevents overflow: the result does not depend on it.
         let largest = self.max(axes, true).detach();
         // An infinite maximum would make the difference NaN.
@@ -72,6 +76,9 @@ impl<'g> Tensor<'g> {
         }
         if shape[axis] <= LONGEST_ROW {
             return self.apply(Softmax { log }, &[self]);
+        }
+        if self.dtype().is_half() {
+            return self.in_f32(|x| x.softmax_along(-1, log));
         }
         // Reductions split rows that are too long for one kernel.
         // The maximum only prevents overflow: the result does not depend on it.
@@ -138,6 +145,10 @@ impl Op for Softmax {
             workgroups: choice.workgroups,
         }))
     }
+
+    fn rows(&self, x: &[Layout], y: &[Meta]) -> Option<Rows> {
+        Rows::first_axis(&y[0], &[true]).filter(|_| x[0].shape().rank() > 1)
+    }
 }
 
 impl Op for SoftmaxGrad {
@@ -195,6 +206,10 @@ impl Op for SoftmaxGrad {
             bindings: vec![Operand::Input(0), Operand::Input(1), Operand::Output(0)],
             workgroups: choice.workgroups,
         }))
+    }
+
+    fn rows(&self, x: &[Layout], y: &[Meta]) -> Option<Rows> {
+        Rows::first_axis(&y[0], &[true, true]).filter(|_| x[0].shape().rank() > 1)
     }
 }
 

@@ -107,6 +107,10 @@ impl Op for Reshape {
     fn accepts(&self, _input: usize, layout: &Layout) -> bool {
         layout.reshaped(self.0).is_some()
     }
+
+    fn takes_halves(&self) -> bool {
+        true
+    }
 }
 
 impl Op for Permute {
@@ -141,6 +145,10 @@ impl Op for Permute {
     }
 
     fn accepts(&self, _input: usize, _layout: &Layout) -> bool {
+        true
+    }
+
+    fn takes_halves(&self) -> bool {
         true
     }
 }
@@ -186,6 +194,10 @@ impl Op for Broadcast {
     }
 
     fn accepts(&self, _input: usize, _layout: &Layout) -> bool {
+        true
+    }
+
+    fn takes_halves(&self) -> bool {
         true
     }
 }

@@ -172,7 +172,7 @@ impl<'g> Pen<'g> {
         }
         let axis = self.axis(x);
         let size = shape[axis];
-        match self.random.below(10) {
+        match self.random.below(13) {
             0 => {
                 let mut order: Vec<usize> = (0..rank).collect();
                 self.random.shuffle(&mut order);
@@ -212,6 +212,21 @@ impl<'g> Pen<'g> {
                 let shift = self.random.below(9) as isize - 4;
                 self.note("roll", x.roll(axis as isize, shift))
             }
+            9 => {
+                let count = 1 + self.random.below(size);
+                let indices: Vec<i32> = (0..count).map(|_| self.random.below(size) as i32).collect();
+                let Ok(indices) = Array::i32(&[count], indices) else { return x };
+                let updates = x.narrow(axis as isize, 0..count) * 0.5;
+                self.note("index_copy", x.index_copy(axis as isize, self.graph.constant(indices), updates))
+            }
+            10 if rank > 1 => {
+                let offset = self.random.below(5) as isize - 2;
+                self.note("tril", x.tril(offset))
+            }
+            11 if rank > 1 => {
+                let other = (axis + 1) % rank;
+                self.note("diagonal", x.diagonal(0, axis as isize, other as isize))
+            }
             _ if rank < 5 => {
                 let wide = x.unsqueeze(axis);
                 let mut sizes = wide.shape().to_vec();
@@ -231,7 +246,7 @@ impl<'g> Pen<'g> {
         let second = self.axis(x) as isize;
         let axes = if second == axis { vec![axis] } else { vec![axis, second] };
         let keepdims = self.random.below(2) == 0;
-        match self.random.below(8) {
+        match self.random.below(11) {
             0 => self.note("sum", x.sum(&axes, keepdims)),
             1 => self.note("mean", x.mean(&axes, keepdims)),
             2 => self.note("max", x.max(&axes, keepdims)),
@@ -239,6 +254,9 @@ impl<'g> Pen<'g> {
             4 => self.note("logsumexp", x.logsumexp(&axes, keepdims)),
             5 => self.note("variance", x.variance(&axes, keepdims, 0)),
             6 => self.note("softmax", x.softmax(axis)),
+            7 => self.note("cumsum", x.cumsum(axis, keepdims, second > 0)),
+            8 => self.note("sort", x.sort(axis, keepdims).0),
+            9 => self.note("norm", x.norm(2.0, &axes, keepdims)),
             _ => self.note("log_softmax", x.log_softmax(axis)),
         }
     }
@@ -326,7 +344,7 @@ impl<'g> Pen<'g> {
         let axis = self.random.below(7) as isize - 3;
         let sizes: Vec<usize> = (0..self.random.below(6)).map(|_| self.random.below(9)).collect();
         let [a, b, c, d] = [0; 4].map(|_: usize| self.random.below(5));
-        match self.random.below(20) {
+        match self.random.below(26) {
             0 => self.note("matmul", x.matmul(z)),
             1 => self.note("add", x + z),
             2 => self.note("reshape", x.reshape(&sizes)),
@@ -352,6 +370,14 @@ impl<'g> Pen<'g> {
             16 => self.note("variance", x.variance(&[axis], false, a)),
             17 => self.note("one_hot", x.argmax(axis).one_hot(a)),
             18 => self.note("tile", x.tile(&sizes)),
+            19 => self.note("cumsum", x.cumsum(axis, a == 0, b == 0)),
+            20 => self.note("topk", x.topk(a, axis, b == 0).0),
+            21 => self.note("diagonal", x.diagonal(a as isize - 2, axis, b as isize)),
+            22 => {
+                let equation = ["ij,jk", "...i,...i", "ii,jj->ij", "ab...,b->a..."][a % 4];
+                self.note("einsum", self.graph.einsum(equation, &[x, z]))
+            }
+            23 => self.note("scatter", x.scatter(axis, z.argmax(b as isize), z)),
             _ => {
                 let input = self.input(&sizes);
                 self.note("input", input)

@@ -59,6 +59,15 @@ impl Case {
         self.manifest.attrs.get(name).and_then(|value| value.as_bool()).unwrap_or(false)
     }
 
+    /// What floats are stored in while the case runs; its file holds them as `f32` all the same.
+    pub fn storage(&self) -> DType {
+        match self.text("dtype") {
+            Some("f16") => DType::F16,
+            Some("bf16") => DType::BF16,
+            _ => DType::F32,
+        }
+    }
+
     /// A number that the case must have.
     pub fn required(&self, name: &str) -> Result<f64> {
         self.number(name).ok_or_else(|| Error::input(format!("the case has no number {name:?}")))

@@ -139,7 +139,7 @@ pub(crate) struct Built<'g> {
 /// Builds the case's expression and its gradients.
 pub(crate) fn build<'g>(graph: &'g Graph, case: &'g Case) -> Result<Built<'g>> {
     for input in &case.manifest.inputs {
-        graph.input(&input.name, &input.shape, input.dtype.into());
+        graph.input(&input.name, &input.shape, stored(case, input.dtype.into()));
     }
     let expression = Expression { graph, case, missing: RefCell::default() };
     let outputs = families::ALL.iter().find_map(|family| family(&expression));
@@ -171,6 +171,11 @@ pub(crate) fn build<'g>(graph: &'g Graph, case: &'g Case) -> Result<Built<'g>> {
     Ok(Built { outputs, gradients })
 }
 
+/// The dtype of an input while the case runs.
+fn stored(case: &Case, dtype: DType) -> DType {
+    if dtype == DType::F32 { case.storage() } else { dtype }
+}
+
 /// The name of the input that holds the gradient flowing into an output.
 pub(crate) fn upstream(expected: &Expected) -> String {
     format!("gout.{}", expected.name)
@@ -191,7 +196,8 @@ pub(crate) async fn run(case: &Case, session: &Session) -> Result<Outcome> {
     for input in &manifest.inputs {
         let key =
             input.tensor.as_ref().ok_or_else(|| Error::input(format!("{} has no tensor", input.name)))?;
-        program.write(&input.name, case.tensor(key)?)?;
+        let array = case.tensor(key)?;
+        program.write(&input.name, &array.cast(stored(case, array.dtype())))?;
     }
     for output in &manifest.outputs {
         if let Some(Upstream::Tensor(key)) = &output.upstream {
@@ -202,6 +208,10 @@ pub(crate) async fn run(case: &Case, session: &Session) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     for (place, expected) in manifest.outputs.iter().chain(&manifest.grads).enumerate() {
         let got = program.read(place).await?;
+        if got.dtype().is_float() && got.dtype() != case.storage() {
+            outcome.differs(format!("{} is {}, not {}", expected.tensor, got.dtype(), case.storage()));
+        }
+        let got = got.cast(got.dtype().widened());
         outcome.compare(&expected.tensor, &got, case.tensor(&expected.tensor)?, expected);
     }
     Ok(outcome)

@@ -68,7 +68,7 @@ fn training(id: &str) -> Option<Training> {
             clip: None,
         },
         "trajectory/e_mlp_batchnorm_rmsprop" => {
-            let loss = Loss::SparseCrossEntropy { from_logits: true, ignore_index: None };
+            let loss = Loss::sparse_cross_entropy();
             let rule = RmsProp::default();
             Training { weights: 8, model: normalized, loss, rule: Box::new(rule), lr: 2e-3, clip: None }
         }

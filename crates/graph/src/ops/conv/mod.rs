@@ -16,7 +16,7 @@ mod volume_cases;
 
 use anygrad_core::{Caps, Result, Shape};
 
-use crate::{At, Grads, Layout, Lowering, Meta, Op, Tensor, Values};
+use crate::{At, Grads, Layout, Lowering, Meta, Op, Rows, Tensor, Values};
 
 use geometry::Geometry;
 pub use options::Conv;
@@ -74,6 +74,10 @@ impl Op for Convolution {
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
         lower::forward(&Geometry::new(&self.conv, self.axes, x[0].meta, x[1].meta)?, caps)
+    }
+
+    fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {
+        Rows::first_axis(&y[0], &[true, false])
     }
 }
 
@@ -135,6 +139,10 @@ impl Op for InputGrad {
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
         lower::input_gradient(&self.geometry(x[0].meta, x[1].meta)?, caps)
+    }
+
+    fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {
+        Rows::first_axis(&y[0], &[true, false])
     }
 }
 

@@ -19,8 +19,8 @@ use anygrad_core::{Caps, DType, Error, Result, Shape};
 use anygrad_shaders::{Kernel, UpdateParams};
 
 use crate::{
-    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values,
-    workgroups,
+    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor, Tolerance,
+    Values, workgroups,
 };
 
 pub use adadelta::Adadelta;
@@ -223,6 +223,13 @@ impl<S: Step> Op for Update<S> {
             workgroups: workgroups(count.div_ceil(per_workgroup)),
         };
         Ok(Lowering::Kernels(Kernels { scratch, dispatches: vec![dispatch] }))
+    }
+
+    fn rows(&self, x: &[Layout], y: &[Meta]) -> Option<Rows> {
+        // The learning rate and the step are the same for all.
+        let inputs: Vec<bool> = (0..x.len()).map(|i| i < self.slots + 2).collect();
+        let rows = Rows::first_axis(&y[0], &inputs)?;
+        Some(Rows { outputs: vec![true; y.len()], ..rows })
     }
 
     fn in_place(&self) -> &[(usize, usize)] {

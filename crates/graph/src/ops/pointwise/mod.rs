@@ -1,14 +1,18 @@
 //! y[i] = f(a[i], b[i], ...)
 //!
 //! Each function is one row of a table here (method, WGSL function, Rust function, gradient) and
-//! one WGSL function in `shaders/shared/pointwise.wgsl`. Operands broadcast by NumPy's rule.
+//! one WGSL function in `shaders/shared/pointwise.wgsl`. Operands broadcast by NumPy's rule. A number
+//! takes the dtype of the tensor beside it: `x * 2.0` is `f16` where x is.
 
 use std::fmt;
 use std::ops;
+use std::panic::Location;
+use std::sync::Arc;
 
-use anygrad_core::{Caps, DType, Error, Result};
+use anygrad_core::{Array, Caps, DType, Error, Result, Shape};
 
-use crate::{At, Call, Case, Fill, Grads, IntoTensor, Layout, Lowering, Meta, Op, Tensor, Values};
+use super::half::{convert, promote};
+use crate::{At, Call, Case, Fill, Grads, IntoTensor, Layout, Lowering, Meta, Op, Origin, Tensor, Values};
 
 /// A row of the table.
 struct Function {
@@ -30,9 +34,11 @@ enum ResultType {
 const FLOAT: &[DType] = &[DType::F32];
 const NUMBER: &[DType] = &[DType::F32, DType::I32, DType::U32];
 const SIGNED: &[DType] = &[DType::F32, DType::I32];
-const INTEGER: &[DType] = &[DType::I32];
+const INTEGER: &[DType] = &[DType::I32, DType::U32];
 const ANY: &[DType] = &[DType::F32, DType::I32, DType::U32, DType::Bool];
 const TRUTH: &[DType] = &[DType::Bool];
+/// What is copied bit by bit.
+const EVERY: &[DType] = &[DType::F32, DType::F16, DType::BF16, DType::I32, DType::U32, DType::Bool];
 
 struct Pointwise {
     function: &'static Function,
@@ -101,6 +107,7 @@ impl Op for Pointwise {
         let suffix = match x[x.len() - 1].meta.dtype {
             DType::I32 if self.function.dtypes.len() > 1 => "_i32",
             DType::U32 | DType::Bool if self.function.dtypes.len() > 1 => "_u32",
+            DType::F16 | DType::BF16 => "_u32",
             _ => "",
         };
         let function = format!("{}{suffix}", self.function.wgsl);
@@ -109,6 +116,10 @@ impl Op for Pointwise {
 
     fn accepts(&self, _input: usize, _layout: &Layout) -> bool {
         true
+    }
+
+    fn takes_halves(&self) -> bool {
+        self.function.dtypes.contains(&DType::F16)
     }
 }
 
@@ -121,6 +132,34 @@ fn broadcast<'g>(operands: &[Tensor<'g>]) -> Vec<Tensor<'g>> {
         // The mistake behind a poisoned operand is recorded already, and the first one counts.
         Err(error) => vec![operands[0].fail(error); operands.len()],
     }
+}
+
+/// The number that a scalar constant of `f32` stands for.
+fn number(x: Tensor<'_>) -> Option<f64> {
+    let scalar = !x.is_poison() && x.dtype() == DType::F32 && x.shape().rank() == 0;
+    match scalar.then(|| x.graph().origin(x.id())) {
+        Some(Origin::Constant(array)) => Some(array.to_f64()[0]),
+        _ => None,
+    }
+}
+
+/// Applies a function to operands of any shapes. Numbers do not count for the dtype of the result.
+#[track_caller]
+fn call<'g>(function: &'static Function, constants: Vec<f64>, operands: &[Tensor<'g>]) -> Tensor<'g> {
+    let graph = operands[0].graph();
+    let mut others = operands.iter().filter(|x| number(**x).is_none()).map(|x| x.dtype());
+    let dtype = promote(others.clone());
+    let integer = others.rfind(|&dtype| dtype != DType::Bool);
+    let beside = |&x: &Tensor<'g>| match (number(x), integer) {
+        (Some(value), Some(dtype @ (DType::I32 | DType::U32))) => {
+            let array = Array::from_f64(Shape::SCALAR, dtype, &[value]);
+            // A number that is none of the integers stays one, which `infer` refuses.
+            if array.to_f64()[0] == value { graph.constant(array) } else { x }
+        }
+        _ => x,
+    };
+    let operands = broadcast(&operands.iter().map(beside).collect::<Vec<_>>());
+    graph.apply_rounded(Arc::new(Pointwise { function, constants }), &operands, dtype, Location::caller())[0]
 }
 
 macro_rules! unary {
@@ -136,7 +175,7 @@ macro_rules! unary {
                 };
                 // Constants are f32 on every device.
                 let constants = vec![$(f64::from($c as f32)),*];
-                self.apply(Pointwise { function: &FUNCTION, constants }, &[self])
+                call(&FUNCTION, constants, &[self])
             }
         )* }
     };
@@ -153,13 +192,15 @@ macro_rules! binary {
                     name: stringify!($method), wgsl: $wgsl, dtypes: $dtypes, result: $result,
                     reference: $reference, gradient: $gradient,
                 };
-                let operands = broadcast(&[self, other.into_tensor(self.graph())]);
-                self.apply(Pointwise { function: &FUNCTION, constants: vec![] }, &operands)
+                call(&FUNCTION, vec![], &[self, other.into_tensor(self.graph())])
             }
         )* }
     };
 }
 
+mod integer;
+mod rounding;
+mod special;
 mod trigonometry;
 
 fn truth(x: bool) -> f64 {
@@ -194,9 +235,9 @@ binary! {
     div: "div", FLOAT, SAME, |x| x[0] / x[1],
         |at, _| two(at, || at.dy() / at.x[1], || -(at.dy() * at.y[0] / at.x[1]));
     /// a / b towards minus infinity, integers; 0 where b is 0.
-    floor_div: "floor_div_i32", INTEGER, SAME, |x| if x[1] == 0.0 { 0.0 } else { (x[0] / x[1]).floor() }, none;
+    floor_div: "floor_div", INTEGER, SAME, |x| if x[1] == 0.0 { 0.0 } else { (x[0] / x[1]).floor() }, none;
     /// a - b floor_div(a, b), which has the sign of b; 0 where b is 0.
-    modulo: "modulo_i32", INTEGER, SAME,
+    modulo: "modulo", INTEGER, SAME,
         |x| if x[1] == 0.0 { 0.0 } else { x[0] - x[1] * (x[0] / x[1]).floor() }, none;
     /// a to the power of b. A negative a has powers of whole b only; NaN otherwise.
     pow: "power", FLOAT, SAME, |x| x[0].powf(x[1]),
@@ -239,7 +280,7 @@ unary! {
     /// |x|; its derivative at 0 is 0.
     abs(): "abs_value", SIGNED, SAME, |x| x[0].abs(), |at, _| vec![Some(at.dy() * at.x[0].sign())];
     /// -1, 0 or 1
-    sign(): "sign_of", FLOAT, SAME, |x| if x[0] == 0.0 { 0.0 } else { x[0].signum() }, none;
+    sign(): "sign_of", SIGNED, SAME, |x| if x[0] == 0.0 { 0.0 } else { x[0].signum() }, none;
     /// The largest whole number not above x.
     floor(): "floor_of", FLOAT, SAME, |x| x[0].floor(), none;
     /// x * x
@@ -315,7 +356,7 @@ unary! {
     /// Not x, for truth values.
     logical_not(): "logical_not", TRUTH, SAME, |x| 1.0 - x[0], none;
     /// The same element: planners copy with it.
-    identity(): "identity", ANY, SAME, |x| x[0], |at, _| vec![Some(at.dy())];
+    identity(): "identity", EVERY, SAME, |x| x[0], |at, _| vec![Some(at.dy())];
 
     /// As `f32`.
     f32_from_i32(): "f32_of_i32", &[DType::I32], ResultType::Fixed(DType::F32), |x| x[0], none;
@@ -335,10 +376,17 @@ unary! {
     bool_from_f32(): "bool_of_f32", FLOAT, BOOL, |x| truth(x[0] != 0.0), none;
     /// Whether x is not 0.
     bool_from_i32(): "bool_of_i32", &[DType::I32], BOOL, |x| truth(x[0] != 0.0), none;
+    /// Whether x is not 0.
+    bool_from_u32(): "bool_of_u32", &[DType::U32], BOOL, |x| truth(x[0] != 0.0), none;
+    /// Truth as 0 and 1.
+    i32_from_bool(): "i32_of_u32", TRUTH, ResultType::Fixed(DType::I32), |x| x[0], none;
+    /// Truth as 0 and 1.
+    u32_from_bool(): "identity_u32", TRUTH, ResultType::Fixed(DType::U32), |x| x[0], none;
 }
 
 impl<'g> Tensor<'g> {
-    /// `a` where this is true, otherwise `b`. This is a `bool` tensor; everything broadcasts.
+    /// `a` where this is true, otherwise `b`. This is a `bool` tensor; everything broadcasts. (Called
+    /// `where` elsewhere, which is a word of Rust.)
     #[track_caller]
     pub fn select(self, a: impl IntoTensor<'g>, b: impl IntoTensor<'g>) -> Tensor<'g> {
         static FUNCTION: Function = Function {
@@ -353,15 +401,20 @@ impl<'g> Tensor<'g> {
                 vec![None, a, b]
             },
         };
-        let operands = broadcast(&[self, a.into_tensor(self.graph()), b.into_tensor(self.graph())]);
-        self.apply(Pointwise { function: &FUNCTION, constants: vec![] }, &operands)
+        call(&FUNCTION, vec![], &[self, a.into_tensor(self.graph()), b.into_tensor(self.graph())])
     }
 
-    /// As another dtype. Floats become integers towards zero, saturating, NaN as 0.
+    /// As another dtype. Floats become integers towards zero, saturating, NaN as 0; `i32` and `u32`
+    /// keep their bits; what is not 0 is true. Floats are rounded to the nearest, ties to even, and
+    /// beyond the largest `f16` (65,504 and half a step) to infinity. Integers become 16-bit floats
+    /// by way of `f32`.
     #[track_caller]
     pub fn cast(self, dtype: DType) -> Tensor<'g> {
         match (self.dtype(), dtype) {
             (from, to) if from == to => self,
+            (from, to) if from.is_float() && to.is_float() => convert(self, to, Location::caller()),
+            (from, to) if from.is_half() => self.cast(DType::F32).cast(to),
+            (from, to) if to.is_half() && !from.is_float() => self.cast(DType::F32).cast(to),
             (DType::I32, DType::F32) => self.f32_from_i32(),
             (DType::U32, DType::F32) => self.f32_from_u32(),
             (DType::Bool, DType::F32) => self.f32_from_bool(),
@@ -371,6 +424,9 @@ impl<'g> Tensor<'g> {
             (DType::I32, DType::U32) => self.u32_from_i32(),
             (DType::F32, DType::Bool) => self.bool_from_f32(),
             (DType::I32, DType::Bool) => self.bool_from_i32(),
+            (DType::U32, DType::Bool) => self.bool_from_u32(),
+            (DType::Bool, DType::I32) => self.i32_from_bool(),
+            (DType::Bool, DType::U32) => self.u32_from_bool(),
             (from, to) => self.fail(Error::unsupported(format!("cast: {from} to {to}"))),
         }
     }
@@ -527,6 +583,25 @@ pub(super) fn cases() -> Vec<Case> {
         Fill::Given(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1.9, -1.9, 3e9, -3e9, 0.0]),
     ));
     for dtype in [DType::I32, DType::U32] {
+        let case = Case::many(format!("numbers beside {dtype}"), |x| {
+            vec![(x[0] + 3) * 2, x[0].gt(40), x[0].minimum(7)]
+        });
+        cases.push(case.forward_only().filled(&[37], dtype, Fill::Below(100)));
+        let case = Case::many(format!("cast {dtype}"), |x| {
+            let truth = x[0].cast(DType::Bool);
+            vec![truth, truth.cast(DType::I32), truth.cast(DType::U32), truth.cast(DType::F32)]
+        });
+        cases.push(case.forward_only().filled(&[9], dtype, Fill::Below(3)));
+        let case = Case::many(format!("select {dtype}"), |x| {
+            let swapped = x[0].gt(x[1]);
+            vec![
+                swapped.select(x[1], x[0]),
+                swapped.select(swapped.logical_not(), x[0].eq(x[1])),
+                swapped.select(x[0], 5),
+            ]
+        });
+        let case = case.forward_only().filled(&[5, 3], dtype, Fill::Below(9));
+        cases.push(case.filled(&[3], dtype, Fill::Below(9)));
         cases.push(
             Case::new(format!("arithmetic {dtype}"), |x| (x[0] * x[1] + x[0]).maximum(x[1]).cast(DType::F32))
                 .forward_only()
@@ -541,6 +616,12 @@ pub(super) fn cases() -> Vec<Case> {
             .filled(&[7], DType::I32, integers(&[7, -7, 6, -6, 0, i32::MIN, i32::MAX]))
             .filled(&[6, 1], DType::I32, integers(&[2, -2, 3, 0, -1, 1_000_003])),
     );
+    cases.push(
+        Case::many("floor_div u32", |x| vec![x[0].floor_div(x[1]), x[0].modulo(x[1])])
+            .forward_only()
+            .filled(&[4], DType::U32, Fill::Given(vec![7.0, 0.0, 4_294_967_295.0, 3_000_000_000.0]))
+            .filled(&[4, 1], DType::U32, Fill::Given(vec![2.0, 0.0, 4_294_967_295.0, 1_000_003.0])),
+    );
     cases.push(Case::new("sign 19", |x| x[0].sign() + x[0].floor()).forward_only().input(&[19]));
     cases.push(
         Case::new("logic 33", |x| {
@@ -551,6 +632,9 @@ pub(super) fn cases() -> Vec<Case> {
         .input(&[33])
         .input(&[33]),
     );
+    cases.extend(integer::cases());
+    cases.extend(rounding::cases());
+    cases.extend(special::cases());
     cases.extend(trigonometry::cases());
     cases
 }

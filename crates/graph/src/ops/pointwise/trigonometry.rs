@@ -1,6 +1,6 @@
 //! Inverse trigonometric and hyperbolic functions; WGSL in `shaders/shared/trigonometry.wgsl`.
 
-use super::{FLOAT, Function, Pointwise, SAME, broadcast, two};
+use super::{FLOAT, Function, SAME, call, two};
 use crate::{Case, Fill, IntoTensor, Tensor, core::DType};
 
 unary! {
@@ -17,6 +17,12 @@ unary! {
     sinh(): "sinh_of", FLOAT, SAME, |x| x[0].sinh(), |at, _| vec![Some(at.dy() * at.x[0].cosh())];
     /// The hyperbolic cosine.
     cosh(): "cosh_of", FLOAT, SAME, |x| x[0].cosh(), |at, _| vec![Some(at.dy() * at.x[0].sinh())];
+    /// The inverse of sinh.
+    asinh(): "arcsinh", FLOAT, SAME, |x| x[0].asinh(),
+        |at, _| vec![Some(at.dy() * (at.x[0].square() + 1.0).rsqrt())];
+    /// The inverse of cosh, 0 and more; NaN below 1.
+    acosh(): "arccosh", FLOAT, SAME, |x| x[0].acosh(),
+        |at, _| vec![Some(at.dy() * ((at.x[0] - 1.0) * (at.x[0] + 1.0)).rsqrt())];
     /// The inverse of tanh; NaN outside -1 to 1.
     atanh(): "arctanh", FLOAT, SAME, |x| x[0].atanh(),
         |at, _| vec![Some(at.dy() / ((-at.x[0] + 1.0) * (at.x[0] + 1.0)))];
@@ -46,6 +52,8 @@ pub(super) fn cases() -> Vec<Case> {
         ("atan", |x| x.atan(), -6.0, 6.0),
         ("sinh", |x| x.sinh(), -4.0, 4.0),
         ("cosh", |x| x.cosh(), -4.0, 4.0),
+        ("asinh", |x| x.asinh(), -9.0, 9.0),
+        ("acosh", |x| x.acosh(), 1.05, 9.0),
         ("atanh", |x| x.atanh(), -0.95, 0.95),
         ("tan", |x| x.tan(), -1.3, 1.3),
     ];
@@ -55,9 +63,9 @@ pub(super) fn cases() -> Vec<Case> {
         cases.push(case.filled(&[258], DType::F32, Fill::Uniform(low, high)));
         if name != "tan" {
             let extremes =
-                [f64::NAN, 0.0, -0.0, 1.0, -1.0, 1e-30, -1e-3, 1.5, f64::INFINITY, f64::NEG_INFINITY];
+                [f64::NAN, 0.0, -0.0, 1.0, -1.0, 1e-30, -1e-3, 1.5, 1e9, f64::INFINITY, f64::NEG_INFINITY];
             let case = Case::new(format!("{name} extremes"), move |x| f(x[0])).forward_only();
-            cases.push(case.filled(&[10], DType::F32, Fill::Given(extremes.to_vec())));
+            cases.push(case.filled(&[11], DType::F32, Fill::Given(extremes.to_vec())));
         }
     }
     for (a, b) in [(&[3, 1, 5][..], &[4, 1][..]), (&[66], &[66])] {

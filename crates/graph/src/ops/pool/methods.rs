@@ -1,6 +1,6 @@
 //! What users call: pooling along one, two and three axes, made of pooling of images.
 
-use anygrad_core::{DType, Error, Result};
+use anygrad_core::{Error, Result};
 
 use super::{AvgPool, Divisor, MaxPool, Pool};
 use crate::Tensor;
@@ -13,14 +13,14 @@ fn separable(pool: &Pool) -> bool {
     pool.kernel[0] > 1 && pool.kernel[1] > 1 && pool.kernel[0].saturating_mul(pool.kernel[1]) > MAX_WINDOW
 }
 
-/// The sizes behind batch and channels of x `[n, c, sizes...]`, f32.
+/// The sizes behind batch and channels of x `[n, c, sizes...]`, floats.
 fn sizes_of<const N: usize>(x: Tensor<'_>) -> Result<[usize; N]> {
     let shape = x.shape();
     match shape.get(2..).and_then(|sizes| <[usize; N]>::try_from(sizes).ok()) {
-        Some(sizes) if (1..=3).contains(&N) && x.dtype() == DType::F32 => Ok(sizes),
+        Some(sizes) if (1..=3).contains(&N) && x.dtype().is_float() => Ok(sizes),
         _ => {
             let sizes = ["d", "h", "w"].get(3usize.saturating_sub(N)..).unwrap_or(&[]).join(", ");
-            Err(Error::shape(format!("takes an input [n, c, {sizes}] of f32, {} was given", x.meta())))
+            Err(Error::shape(format!("takes an input [n, c, {sizes}] of floats, {} was given", x.meta())))
         }
     }
 }

@@ -16,7 +16,7 @@ mod window;
 
 use anygrad_core::{Caps, DType, Error, Result};
 
-use crate::{At, Case, Grads, Layout, Lowering, Meta, Op, Values};
+use crate::{At, Case, Grads, Layout, Lowering, Meta, Op, Rows, Values};
 
 pub use indices::IndexBase;
 pub use options::Pool;
@@ -106,6 +106,10 @@ impl Op for MaxPool {
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
         lower::max(&Windows::new(&self.0, x[0].meta)?, caps)
     }
+
+    fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {
+        Rows::first_axis(&y[0], &[true])
+    }
 }
 
 impl Op for MaxPoolGrad {
@@ -135,6 +139,10 @@ impl Op for MaxPoolGrad {
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
         lower::max_gradient(&Windows::new(&self.0, x[0].meta)?, caps)
     }
+
+    fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {
+        Rows::first_axis(&y[0], &[true, true])
+    }
 }
 
 impl Op for MaxPoolSelect {
@@ -160,6 +168,10 @@ impl Op for MaxPoolSelect {
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
         lower::max_select(&Windows::new(&self.0, x[0].meta)?, caps)
+    }
+
+    fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {
+        Rows::first_axis(&y[0], &[true, true])
     }
 }
 
@@ -188,6 +200,10 @@ impl Op for AvgPool {
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
         lower::average(&Windows::new(&self.pool, x[0].meta)?, self.divisor, caps)
+    }
+
+    fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {
+        Rows::first_axis(&y[0], &[true])
     }
 }
 
@@ -229,6 +245,10 @@ impl Op for AvgPoolGrad {
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
         lower::average_gradient(&self.windows(x[0].meta)?, self.divisor, caps)
+    }
+
+    fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {
+        Rows::first_axis(&y[0], &[true])
     }
 }
 

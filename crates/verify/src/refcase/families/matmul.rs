@@ -27,6 +27,7 @@ pub(crate) fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
                 other => e.unknown("activation", other),
             }
         }
+        "einsum" => e.graph.einsum(e.text("equation"), &e.inputs(1)),
         "embedding" => e.input("table").embedding(e.input("ids")),
         _ => return None,
     };

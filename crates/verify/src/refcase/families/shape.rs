@@ -1,8 +1,7 @@
 //! Movements of elements.
 
-use anygrad_core::{Array, DType, Shape};
 use anygrad_graph::Tensor;
-use anygrad_graph::ops::{BlockOrder, PadMode};
+use anygrad_graph::ops::{BlockOrder, PadMode, ScatterReduction};
 use serde_json::Value;
 
 use super::{channels_first, channels_last};
@@ -36,7 +35,8 @@ pub(crate) fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
         "slice" => sliced(x(), e.text("python")).unwrap_or_else(|| e.unknown("slice", e.text("python"))),
         "gather" => x().gather(e.integer("axis"), i()),
         "gather_elements" => x().gather_elements(e.integer("axis"), i()),
-        "scatter_add" => x().index_add(0, i().squeeze(1), e.input("u")),
+        "gather_nd" => x().gather_nd(i(), 0),
+        "scatter_add" => x().scatter_nd(i(), e.input("u"), ScatterReduction::Add),
         "segment_sum" => x().segment_sum(i(), e.count("num_segments")),
         "one_hot" => i().one_hot(e.count("depth")).matmul(e.input("w")),
         "pad" => {
@@ -54,32 +54,10 @@ pub(crate) fn build<'g>(e: &Expression<'g>) -> Option<Vec<Tensor<'g>>> {
         "space_to_depth" => {
             channels_last(channels_first(x()).space_to_depth(e.count("block"), BlockOrder::DepthFirst))
         }
-        "tril" => {
-            let [.., rows, columns] = x().shape()[..] else {
-                e.fail("tril takes a matrix");
-                return Some(vec![x()]);
-            };
-            let count = |sizes: [usize; 2]| numbers(x(), &sizes, DType::F32, 0..sizes[0] * sizes[1]);
-            let inside = (count([rows, 1]) + e.number("k")).ge(count([1, columns]));
-            inside.select(x(), 0.0)
-        }
+        "tril" => x().tril(e.integer("k")),
         _ => return None,
     };
     Some(vec![y])
-}
-
-/// Whole numbers of a shape.
-fn numbers<'g>(
-    x: Tensor<'g>,
-    sizes: &[usize],
-    dtype: DType,
-    numbers: impl Iterator<Item = usize>,
-) -> Tensor<'g> {
-    let numbers: Vec<f64> = numbers.map(|number| number as f64).collect();
-    match Shape::new(sizes) {
-        Ok(shape) => x.graph().constant(Array::from_f64(shape, dtype, &numbers)),
-        Err(_) => x,
-    }
 }
 
 /// How many elements go before and after each axis.

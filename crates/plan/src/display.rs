@@ -1,0 +1,87 @@
+//! The text of a plan: one entry per step, and below it what the device does.
+
+use std::fmt;
+
+use crate::plan::{Action, Plan, Role, SlotId};
+
+/// Most lines that are looked at as one cycle: what a time step of a recurrent layer dispatches.
+const LONGEST_CYCLE: usize = 4;
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = |slot: &SlotId| match &self.slots[*slot].role {
+            Role::Input(name) | Role::State(name) => name.clone(),
+            Role::Constant(_) => format!("c{slot}"),
+            Role::Working => format!("s{slot}"),
+        };
+        let names = |slots: &[SlotId]| slots.iter().map(name).collect::<Vec<_>>().join(", ");
+        for (index, step) in self.steps.iter().enumerate() {
+            write!(f, "{index:4}  {}  [{}] -> {}", step.name, names(&step.reads), names(&step.writes))?;
+            if let Some(epilogue) = &step.epilogue {
+                write!(f, "  {epilogue}")?;
+            }
+            writeln!(f)?;
+            let lines: Vec<String> = step.actions.iter().map(line).collect();
+            folded(&lines).iter().try_for_each(|line| writeln!(f, "        {line}"))?;
+        }
+        let memory = self.memory();
+        writeln!(
+            f,
+            "{} dispatches; bytes: inputs {}, states {}, constants {}, working {} in {} slots, parameters {}, total {}",
+            self.dispatches(),
+            memory.inputs,
+            memory.states,
+            memory.constants,
+            memory.working,
+            self.slots.iter().filter(|slot| matches!(slot.role, Role::Working)).count(),
+            memory.parameters,
+            memory.total()
+        )
+    }
+}
+
+fn line(action: &Action) -> String {
+    match action {
+        Action::Dispatch { kernel, workgroups: [x, y, z], .. } => format!("{kernel} ({x}, {y}, {z})"),
+        Action::Copy { bytes, .. } => format!("copy {bytes} bytes"),
+        Action::Host { op, .. } => format!("{} on the host", op.name()),
+    }
+}
+
+/// The lines with cycles that repeat written once, with a count.
+fn folded(lines: &[String]) -> Vec<String> {
+    let mut result = Vec::new();
+    let mut rest = lines;
+    while !rest.is_empty() {
+        let times =
+            |cycle: usize| rest.chunks_exact(cycle).take_while(|chunk| *chunk == &rest[..cycle]).count();
+        let cycles = (1..=LONGEST_CYCLE.min(rest.len())).filter(|&cycle| times(cycle) > 1);
+        // The one that covers most; of equals the shortest.
+        match cycles.rev().max_by_key(|&cycle| cycle * times(cycle)) {
+            None => {
+                result.push(rest[0].clone());
+                rest = &rest[1..];
+            }
+            Some(cycle) => {
+                let count = times(cycle);
+                result.push(format!("{count} times {}", rest[..cycle].join(", ")));
+                rest = &rest[cycle * count..];
+            }
+        }
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::folded;
+
+    #[test]
+    fn cycles_are_written_once() {
+        let lines = |text: &str| text.split(' ').map(String::from).collect::<Vec<_>>();
+        assert_eq!(folded(&lines("a b b b c")), ["a", "3 times b", "c"]);
+        assert_eq!(folded(&lines("a b a b a c")), ["2 times a, b", "a", "c"]);
+        assert_eq!(folded(&lines("a a a a")), ["4 times a"]);
+        assert!(folded(&[]).is_empty());
+    }
+}
