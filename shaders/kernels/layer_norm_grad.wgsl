@@ -25,7 +25,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> stats: array<vec4<f32>>;
 // x once more where there is none.
 @group(0) @binding(4) var<storage, read> scale: array<T>;
-@group(0) @binding(5) var<storage, read_write> y: array<T>;
+@group(0) @binding(5) var<storage, read_write> y: array<Y>;
 
 override CENTER: bool;
 override SCALE: bool;

@@ -71,7 +71,8 @@ impl Graph {
     /// As [`Graph::live`], without the updates.
     pub(crate) fn needed(&self, ends: &[ValueId]) -> Vec<bool> {
         let mut live = vec![false; self.values()];
-        for id in ends {
+        // What stands for a mistake is no value of the graph; whoever runs it finds the mistake.
+        for id in ends.iter().filter(|id| **id != ValueId::POISON) {
             live[id.index()] = true;
         }
         for node in self.nodes().iter().rev() {

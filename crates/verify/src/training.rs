@@ -6,8 +6,8 @@ use anygrad_core::{Array, DType, Error, Result};
 use anygrad_gpu::Session;
 use anygrad_graph::{Fill, Graph, Interpreter, Precision, Tensor, Tolerance};
 use anygrad_nn::{
-    Activation, Adam, Conv2d, Dense, Flatten, Init, Lambda, Layer, Loss, Lstm, MaxPool2d, Mode, Scope,
-    Sequential, minimize,
+    Activation, Adam, Conv2d, Dense, Flatten, Layer, Loss, Lstm, MaxPool2d, Mode, Scope, Sequential,
+    TransformerBlock, minimize,
 };
 use serde::Serialize;
 
@@ -68,8 +68,10 @@ const MODELS: [Model; 3] = [
         loss: Loss::mse,
     },
     Model {
-        name: "an attention block",
-        layer: || Sequential::new().add(Lambda::new("attention", attention)).add(Flatten).add(Dense::new(2)),
+        name: "a transformer block",
+        layer: || {
+            Sequential::new().add(TransformerBlock::new(2).causal(true)).add(Flatten).add(Dense::new(2))
+        },
         features: &[4, 7, 8],
         targets: &[4, 2],
         loss: Loss::mse,
@@ -144,13 +146,4 @@ pub(crate) fn failed(number: usize, error: Error) -> TrainingReport {
         worst: f64::INFINITY,
         failure: Some(failure),
     }
-}
-
-/// Attention of every position to all, in two heads' worth of one.
-fn attention<'g>(scope: &mut Scope<'g>, x: Tensor<'g>) -> Tensor<'g> {
-    let width = x.shape()[2];
-    let mut project = |name: &str| x.matmul(scope.parameter(name, &[width, width], Init::GlorotUniform));
-    let (q, k, v) = (project("query"), project("key"), project("value"));
-    let scores = q.matmul(k.permute(&[0, 2, 1])) * (1.0 / (width as f64).sqrt());
-    x + scores.softmax(-1).matmul(v)
 }
