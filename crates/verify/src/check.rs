@@ -10,12 +10,18 @@ use serde::Serialize;
 
 use crate::histogram::Histogram;
 
+/// A way in which a case runs, and what it is called.
+pub(crate) type Way = (&'static str, Options);
+
 /// The ways in which each case runs.
-pub(crate) const PLANS: [(&str, Options); 3] = [
+pub(crate) const PLANS: [Way; 3] = [
     ("fused", Options { fuse: true, portable: false, max_binding_bytes: u64::MAX }),
-    ("unfused", Options { fuse: false, portable: false, max_binding_bytes: u64::MAX }),
     ("portable kernels", Options { fuse: true, portable: true, max_binding_bytes: u64::MAX }),
+    ("unfused", Options { fuse: false, portable: false, max_binding_bytes: u64::MAX }),
 ];
+
+/// As many of them as reach every kernel: the last has no kernel of its own.
+pub(crate) const QUICK_PLANS: usize = 2;
 
 /// What did not hold.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -106,13 +112,14 @@ pub(crate) struct Checked {
 pub(crate) struct Prepared<'c> {
     case: &'c Case,
     seed: u64,
+    plans: &'static [Way],
     want: Vec<Values>,
 }
 
 impl<'c> Prepared<'c> {
     /// # Errors
     /// The case is not valid: a mistake of ours.
-    pub fn new(case: &'c Case, seed: u64) -> Result<Self> {
+    pub fn new(case: &'c Case, seed: u64, plans: &'static [Way]) -> Result<Self> {
         let graph = Graph::new();
         let outputs = case.graph(&graph)?.outputs();
         let mut reference = Interpreter::new(Precision::F64);
@@ -120,13 +127,13 @@ impl<'c> Prepared<'c> {
             reference.write(&name, &array);
         }
         let ids: Vec<_> = outputs.iter().map(|output| output.id()).collect();
-        Ok(Prepared { case, seed, want: reference.run_values(&graph, &ids)? })
+        Ok(Prepared { case, seed, plans, want: reference.run_values(&graph, &ids)? })
     }
 
     /// Runs every plan of the case.
     pub async fn check(&self, session: &Session) -> Checked {
         let mut checked = Checked::default();
-        for (how, options) in PLANS {
+        for &(how, options) in self.plans {
             if let Err(error) = self.run(session, how, options, &mut checked).await {
                 checked.is_lost = error.is_device_lost() || error.is_device_fault();
                 checked.fail(self.case, how, error.to_string());

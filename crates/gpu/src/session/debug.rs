@@ -8,7 +8,8 @@ use anygrad_core::{Array, Context, Error, Result};
 use anygrad_graph::{Graph, Meta, Node, Origin, Tensor, ValueId};
 use anygrad_plan::{Action, Options, Plan, Role, compile_with};
 
-use super::{Engine, Part, Session, parts, read_array};
+use super::program::{Part, parts};
+use super::{Engine, Session, read_array};
 use crate::buffer::Buffer;
 use crate::device::{Command, Device};
 use crate::guard::lock;
