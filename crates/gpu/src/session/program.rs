@@ -100,7 +100,7 @@ impl Program {
         Ok(())
     }
 
-    /// An output of the last run, by its place in the list given to [`Session::compile`].
+    /// An output of the last run, by its place in the list given to [`Session::compile`](crate::Session::compile).
     ///
     /// # Errors
     /// There is no such output, nothing was run yet, or the device failed.
