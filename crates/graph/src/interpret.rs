@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use anygrad_core::{Array, Context, DType, Error, Result, Shape};
+use anygrad_core::{Array, Context, DType, Error, Random, Result, Shape};
 
 use crate::{Graph, Meta, Node, Origin, Tensor, ValueId};
 
@@ -12,7 +12,14 @@ pub enum Precision {
     /// Every value rounded to its dtype, sums still in double precision: what runs where a machine
     /// has no adapter.
     F32,
+    /// Every float that an operator makes moved at random, by up to four units in the last place of
+    /// `f32`, as kernels' functions and sums may err. Equal results of one operator stay equal. The
+    /// number chooses the moves.
+    Shaken(u64),
 }
+
+/// How far [`Precision::Shaken`] moves a number, relative to it.
+const SHAKE: f64 = 4.0 / (1 << 23) as f64;
 
 /// A value of the interpreter: every dtype as `f64`, which holds all of them exactly.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +49,16 @@ impl Values {
     /// The sizes of the axes.
     pub fn shape(&self) -> Shape {
         self.meta.shape
+    }
+
+    /// Moves floats as [`Precision::Shaken`] does; another `stream` moves them otherwise.
+    fn shake(&mut self, seed: u64, stream: usize) {
+        if !self.meta.dtype.is_float() {
+            return;
+        }
+        let seed = seed.wrapping_add((stream as u64) << 32);
+        let share = |x: f64| SHAKE * Random::stream(seed, x.to_bits()).between(-1.0, 1.0);
+        self.data.iter_mut().for_each(|x| *x += *x * share(*x));
     }
 
     fn round(&mut self) {
@@ -163,7 +180,7 @@ impl Interpreter {
         for id in wanted {
             readers[id.index()] += 1;
         }
-        for node in &nodes {
+        for (place, node) in nodes.iter().enumerate() {
             let mut y: Vec<Values> = node.outputs.iter().map(|&id| Values::zeros(graph.meta(id))).collect();
             {
                 let x: Vec<&Values> = node
@@ -178,8 +195,10 @@ impl Interpreter {
                     .context(|| node.op.name())?;
                 node.op.reference(&x, &mut y);
             }
-            if self.precision == Precision::F32 {
-                y.iter_mut().for_each(Values::round);
+            match self.precision {
+                Precision::F64 => {}
+                Precision::F32 => y.iter_mut().for_each(Values::round),
+                Precision::Shaken(seed) => y.iter_mut().for_each(|values| values.shake(seed, place)),
             }
             if !look(node, &y) {
                 return Ok(Vec::new());

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use anygrad_gpu::{Choice, Session};
-use anygrad_verify::refcase::{self, Entry, Kind};
+use anygrad_verify::refcase::{self, Entry};
 use libtest_mimic::{Arguments, Failed, Trial};
 use pollster::block_on;
 
@@ -40,10 +40,7 @@ fn trials(folder: &Path) -> Vec<Trial> {
             trials.push(trial);
         };
         add("adapter", adapter);
-        // Those stand for millions of elements: too slow there.
-        if entry.kind != Kind::Sampled {
-            add("interpreter", Session::interpreter);
-        }
+        add("interpreter", Session::interpreter);
     }
     trials
 }
