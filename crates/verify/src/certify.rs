@@ -24,7 +24,7 @@ pub struct Options {
     pub ops: Vec<String>,
     /// Chooses the numbers that inputs are filled with.
     pub seed: u64,
-    /// Only one case for each kernel of each operator, and no sizes near the adapter's limits.
+    /// Only one case for each operator and each kernel, and no sizes near the adapter's limits.
     pub quick: bool,
     /// How many random graphs are run.
     pub fuzz: usize,
@@ -127,16 +127,17 @@ fn select(names: &[String], quick: bool, caps: &Caps) -> Result<Vec<Case>> {
     Ok(if quick { representatives(all, caps) } else { all })
 }
 
-/// The first case of each operator that reaches a kernel that none before it of that operator does.
+/// The first case of each operator, and every case that reaches a kernel that none before it does.
 fn representatives(cases: Vec<Case>, caps: &Caps) -> Vec<Case> {
-    let mut reached: BTreeSet<(String, &'static str)> = BTreeSet::new();
+    let mut reached: BTreeSet<String> = BTreeSet::new();
     let mut is_new = |case: &Case| {
         let graph = Graph::new();
         let Ok(built) = case.graph(&graph) else { return true };
         let plans = PLANS.iter().map(|(_, options)| compile_with(&graph, &built.outputs(), caps, *options));
         let kernels: BTreeSet<&'static str> = plans.flatten().flat_map(|plan| plan.kernels()).collect();
         let known = reached.len();
-        reached.extend(kernels.into_iter().map(|kernel| (case.op().to_owned(), kernel)));
+        reached.insert(format!("operator {}", case.op()));
+        reached.extend(kernels.into_iter().map(String::from));
         reached.len() > known
     };
     cases.into_iter().filter(|case| is_new(case)).collect()

@@ -84,7 +84,7 @@ impl Report {
 
     fn extent(&self) -> String {
         let operators = if self.complete { "all operators" } else { "some operators" };
-        let cases = if self.quick { "one case for each kernel" } else { "every case" };
+        let cases = if self.quick { "one case for each operator and kernel" } else { "every case" };
         format!("{operators}, {cases}: {} cases of {} operators", self.cases(), self.ops.len())
     }
 

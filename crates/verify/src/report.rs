@@ -29,7 +29,7 @@ pub struct Report {
     pub system: String,
     /// The seed of the inputs.
     pub seed: u64,
-    /// Whether only one case for each kernel of each operator ran.
+    /// Whether only one case for each operator and each kernel ran.
     pub quick: bool,
     /// Whether all operators were selected.
     pub complete: bool,

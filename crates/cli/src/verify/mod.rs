@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     /// Only operators whose names start so, separated by commas; `none` for no operator
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     ops: Vec<String>,
-    /// One case for each kernel of each operator
+    /// One case for each operator and each kernel
     #[arg(long)]
     quick: bool,
     /// Also run this many random graphs

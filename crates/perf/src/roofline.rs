@@ -1,0 +1,112 @@
+//! What an adapter can do at most, measured: multiply-adds in registers, bytes through memory, and what
+//! an empty dispatch costs.
+
+use std::time::Instant;
+
+use anygrad_core::Result;
+use anygrad_gpu::{Command, Device};
+use serde::Serialize;
+
+/// The most that an adapter was seen to do.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Rooflines {
+    /// Billions of additions and multiplications a second, in `f32`.
+    pub gflops: f64,
+    /// Billions of bytes a second, read and written together, by a copy.
+    pub gbytes: f64,
+    /// Microseconds of one dispatch of a tiny kernel among many.
+    pub dispatch_us: f64,
+    /// Microseconds from submitting a tiny kernel until the device is done.
+    pub submit_us: f64,
+}
+
+/// Independent chains in each invocation, so that no multiply-add waits for the one before.
+const CHAINS: usize = 8;
+/// Vectors of four in each chain's step, one after the other.
+const STEPS: u32 = 4096;
+
+/// y = eight chains of x = x * a + b, each of `STEPS` steps on vectors of four.
+const MULTIPLY_ADD: &str = "
+    struct Params { steps: u32, a: f32, b: f32 }
+    @group(0) @binding(0) var<uniform> params: Params;
+    @group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;
+    @compute @workgroup_size(64)
+    fn main(@builtin(global_invocation_id) id: vec3u) {
+        let a = vec4<f32>(params.a);
+        let b = vec4<f32>(params.b);
+        var c0 = vec4<f32>(f32(id.x)); var c1 = c0 + b; var c2 = c1 + b; var c3 = c2 + b;
+        var c4 = c3 + b; var c5 = c4 + b; var c6 = c5 + b; var c7 = c6 + b;
+        for (var step = 0u; step < params.steps; step++) {
+            c0 = c0 * a + b; c1 = c1 * a + b; c2 = c2 * a + b; c3 = c3 * a + b;
+            c4 = c4 * a + b; c5 = c5 * a + b; c6 = c6 * a + b; c7 = c7 * a + b;
+        }
+        y[id.x] = c0 + c1 + c2 + c3 + c4 + c5 + c6 + c7;
+    }
+";
+
+/// y[i] = x[i] in vectors of four, four for each invocation.
+const COPY: &str = "
+    struct Params { count: u32 }
+    @group(0) @binding(0) var<uniform> params: Params;
+    @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+    @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+    @compute @workgroup_size(64)
+    fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+        let first = group.x * 256u + lane;
+        if first + 192u < params.count {
+            y[first] = x[first]; y[first + 64u] = x[first + 64u];
+            y[first + 128u] = x[first + 128u]; y[first + 192u] = x[first + 192u];
+        }
+    }
+";
+
+/// Measures an adapter.
+///
+/// # Errors
+/// The device failed.
+pub fn rooflines(device: &Device) -> Result<Rooflines> {
+    let is_cpu = device.caps().is_cpu();
+    // A software adapter needs few invocations to be busy.
+    let groups: u32 = if is_cpu { 64 } else { 4096 };
+    let steps = if is_cpu { STEPS } else { 8 * STEPS };
+    let invocations = u64::from(groups) * 64;
+    let y = device.buffer("y", invocations * 16)?;
+    let params = [steps.to_le_bytes(), 0.5f32.to_le_bytes(), 0.25f32.to_le_bytes()].concat();
+    let multiply_add = device.pipeline("multiply_add", MULTIPLY_ADD, &[true], &[])?;
+    let uniform = device.uniform("params", &params)?;
+    let bindings = device.bind(&multiply_add, (&uniform, 0, params.len() as u64), &[&y])?;
+    let chains = [Command::Dispatch { pipeline: multiply_add, bindings, workgroups: [groups, 1, 1] }];
+    let operations = 2.0 * 4.0 * CHAINS as f64 * f64::from(steps) * invocations as f64;
+
+    let bytes: u64 = 64 << 20;
+    let (from, to) = (device.buffer("from", bytes)?, device.buffer("to", bytes)?);
+    let count = (bytes / 16) as u32;
+    let copy = device.pipeline("copy", COPY, &[false, true], &[])?;
+    let counted = device.uniform("count", &count.to_le_bytes())?;
+    let copying = |count: u32| -> Result<Command> {
+        let bindings = device.bind(&copy, (&counted, 0, 4), &[&from, &to])?;
+        Ok(Command::Dispatch { pipeline: copy.clone(), bindings, workgroups: [count / 256, 1, 1] })
+    };
+    let copies = [copying(count)?];
+    let tiny: Vec<Command> = (0..256).map(|_| copying(256)).collect::<Result<_>>()?;
+    let one = time(device, &tiny[..1])?;
+    Ok(Rooflines {
+        gflops: operations / time(device, &chains)? / 1e9,
+        gbytes: 2.0 * bytes as f64 / time(device, &copies)? / 1e9,
+        dispatch_us: (time(device, &tiny)? - one) / (tiny.len() - 1) as f64 * 1e6,
+        submit_us: one * 1e6,
+    })
+}
+
+/// The fastest of some submits, in seconds.
+fn time(device: &Device, commands: &[Command]) -> Result<f64> {
+    const RUNS: usize = 9;
+    let mut best = f64::INFINITY;
+    for _ in 0..RUNS {
+        let start = Instant::now();
+        device.submit(commands)?;
+        device.wait()?;
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    Ok(best)
+}
