@@ -13,6 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("anygrad-gpu", &["anygrad-core", "anygrad-graph", "anygrad-plan"]),
     ("anygrad-nn", &["anygrad-core", "anygrad-graph", "anygrad-gpu"]),
     ("anygrad-verify", &["anygrad-core", "anygrad-gpu", "anygrad-graph", "anygrad-nn", "anygrad-plan"]),
+    ("anygrad-perf", &["anygrad-core", "anygrad-gpu", "anygrad-graph", "anygrad-nn", "anygrad-plan"]),
     ("anygrad-data", &["anygrad-core"]),
     (
         "anygrad",
@@ -22,6 +23,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "anygrad-gpu",
             "anygrad-graph",
             "anygrad-nn",
+            "anygrad-perf",
             "anygrad-plan",
             "anygrad-verify",
         ],

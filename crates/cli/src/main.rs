@@ -1,5 +1,6 @@
 //! The `anygrad` command.
 
+mod bench;
 mod devices;
 mod output;
 mod train;
@@ -19,6 +20,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Measures an adapter: what it can do at most, operators, and steps of training
+    Bench(bench::Arguments),
     /// Lists the adapters of this machine
     Devices(devices::Arguments),
     /// Trains one of the four programs
@@ -29,6 +32,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Train(arguments) => train::run(arguments),
         Command::Verify(arguments) => verify::run(&arguments),
