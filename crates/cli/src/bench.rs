@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use anygrad::core::{Error, Result};
 use anygrad::gpu::{Choice, Device, Session};
-use anygrad::perf::{Measured, Options, Rooflines, Workload, measure, rooflines, workloads};
+use anygrad::perf::{
+    KernelCost, Measured, Options, Rooflines, Workload, measure, profile, rooflines, workloads,
+};
 use anygrad_examples::tables;
 use clap::Args;
 use pollster::block_on;
@@ -18,6 +20,9 @@ pub(crate) struct Arguments {
     /// Only workloads whose names contain one of these, separated by commas
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     only: Vec<String>,
+    /// Show what each kernel of each workload takes
+    #[arg(long)]
+    profile: bool,
     /// A third of the time
     #[arg(long)]
     quick: bool,
@@ -52,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let options = if arguments.quick { Options::quick() } else { Options::default() };
     let mut measured = Vec::new();
     for workload in &chosen {
-        measured.push(block_on(measure(&session, workload, options))?);
+        measured.push(measure(&session, workload, options)?);
     }
     output::line(table(&measured, &rooflines, is_cpu))?;
     output::line(
@@ -61,11 +66,31 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if is_cpu {
         output::line("Goals are for a software adapter on two cores: at least, and outstanding.")?;
     }
+    if arguments.profile {
+        for workload in &chosen {
+            show_profile(workload, &profile(&session, workload, options)?)?;
+        }
+    }
     if let Some(path) = &arguments.json {
         let report = Report { adapter, version: env!("CARGO_PKG_VERSION"), rooflines, workloads: measured };
         output::file(path, &output::json(&report)?)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The kernels of a workload, the dearest first.
+fn show_profile(workload: &Workload, costs: &[KernelCost]) -> Result<()> {
+    let total: f64 = costs.iter().map(|cost| cost.ms).sum();
+    let mut rows = vec![["step and kernel", "dispatches", "ms", "share"].map(String::from).to_vec()];
+    rows.extend(costs.iter().map(|cost| {
+        vec![
+            format!("{}: {}", cost.step, cost.kernel),
+            cost.dispatches.to_string(),
+            format!("{:.2}", cost.ms),
+            tables::percent(cost.ms / total),
+        ]
+    }));
+    output::line(format_args!("\n{}, each kernel alone:\n{}", workload.name, tables::columns(&rows)))
 }
 
 fn choose(names: &[String]) -> Result<Vec<Workload>> {

@@ -8,6 +8,6 @@ mod measure;
 mod roofline;
 mod workload;
 
-pub use measure::{Measured, Options, measure};
+pub use measure::{KernelCost, Measured, Options, measure, profile};
 pub use roofline::{Rooflines, rooflines};
 pub use workload::{Goal, Workload, workloads};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use anygrad_core::{Array, Context, Error, Result};
 use anygrad_graph::{Graph, Interpreter, Meta, ValueId};
-use anygrad_plan::{Action, Plan, Role, SlotId};
+use anygrad_plan::{Action, Plan, Role, SlotId, Step};
 
 use super::{check_meta, read_array, state_buffer};
 use crate::buffer::Buffer;
@@ -84,9 +84,53 @@ impl Program {
     /// # Errors
     /// An input was not written, or the device failed.
     pub fn run(&mut self) -> Result<()> {
-        if let Some((name, _)) = self.inputs.iter().find(|(_, (_, is_written))| !is_written) {
-            return Err(Error::input(format!("the input {name:?} was not written")));
+        self.check_inputs()?;
+        self.run_written()
+    }
+
+    /// Runs the program once, one action after the other: each is done before `after` hears of it and
+    /// the next one starts. Results are those of [`Program::run`]; with it a profiler takes times. On
+    /// the interpreter there are no actions.
+    ///
+    /// # Errors
+    /// As [`Program::run`].
+    pub fn run_step_by_step(&mut self, after: &mut dyn FnMut(&Step, &Action)) -> Result<()> {
+        self.check_inputs()?;
+        let Compiled::Device(program) = &mut self.compiled else { return self.run_written() };
+        let mut actions =
+            program.plan.steps.iter().flat_map(|step| step.actions.iter().map(move |action| (step, action)));
+        let mut done = || {
+            if let Some((step, action)) = actions.next() {
+                after(step, action);
+            }
+        };
+        for part in &program.parts {
+            match part {
+                Part::Device(commands) => {
+                    for command in commands {
+                        program.device.submit(std::slice::from_ref(command))?;
+                        program.device.wait()?;
+                        done();
+                    }
+                }
+                Part::Host(_) => {
+                    part.run(&program.device)?;
+                    done();
+                }
+            }
         }
+        program.was_run = true;
+        Ok(())
+    }
+
+    fn check_inputs(&self) -> Result<()> {
+        match self.inputs.iter().find(|(_, (_, is_written))| !is_written) {
+            Some((name, _)) => Err(Error::input(format!("the input {name:?} was not written"))),
+            None => Ok(()),
+        }
+    }
+
+    fn run_written(&mut self) -> Result<()> {
         match &mut self.compiled {
             Compiled::Interpreter { interpreter, graph, outputs, results } => {
                 let values = lock(interpreter).run_values(graph, outputs)?;
