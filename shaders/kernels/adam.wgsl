@@ -7,7 +7,7 @@
 // Each invocation updates ITEMS groups of four, one workgroup's width apart.
 // Dispatch: ceil(count / (SIZE * ITEMS)) workgroups, count in groups of four.
 // Reads p, m, v and g once, writes p, m and v once.
-// use: correction, group, pointwise, tanh, erf, vec4
+// use: correction, group, pointwise, tanh, erf, vec4, items
 // variant adam: ITEMS = 4u, SIZE = 64u
 
 struct Params {
@@ -41,13 +41,13 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let start = group_index(group, groups) * SIZE * ITEMS + local;
+    let start = first_item(group_index(group, groups), local);
     let root_2 = sqrt(correction(params.log_beta_2));
     let rate = lr[0] * root_2 / correction(params.log_beta_1);
     let epsilon = params.epsilon * select(1.0, root_2, CORRECTED);
     let keep = 1.0 - lr[0] * params.decay;
     unroll for (var item = 0u; item < ITEMS; item++) {
-        let i = start + item * SIZE;
+        let i = start + item * item_step();
         if i < params.count {
             let slope = g[i] + params.l2 * p[i];
             let mean = m[i] + params.one_minus_beta_1 * (slope - m[i]);

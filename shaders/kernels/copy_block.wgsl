@@ -4,7 +4,7 @@
 // All in units of W, one element or four. Bits are copied, so the dtype does not matter.
 // Each invocation copies ITEMS units, one workgroup's width apart.
 // Dispatch: ceil(count / (SIZE * ITEMS)) workgroups.  Reads and writes the block once.
-// use: group
+// use: group, items
 // variant copy_block: use word; ITEMS = 4u, SIZE = 64u
 // variant copy_block_vec4: use word4; ITEMS = 4u, SIZE = 64u
 
@@ -26,9 +26,9 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let start = group_index(group, groups) * SIZE * ITEMS + local;
+    let start = first_item(group_index(group, groups), local);
     unroll for (var item = 0u; item < ITEMS; item++) {
-        let i = start + item * SIZE;
+        let i = start + item * item_step();
         if i < params.count {
             let row = i / params.columns;
             let column = i - row * params.columns;

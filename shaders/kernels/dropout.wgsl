@@ -5,7 +5,7 @@
 // y[i] = scale x[i] where random bits of (i, counter, seed) are not below the threshold, otherwise 0
 // Each invocation makes ITEMS groups, one workgroup's width apart.
 // Dispatch: ceil(count / (SIZE * ITEMS)) workgroups.  Reads x once, writes y once.
-// use: group, random, vec4
+// use: group, random, vec4, items
 // hole: epilogue
 // variant dropout: ITEMS = 4u, SIZE = 64u
 
@@ -26,10 +26,10 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let start = group_index(group, groups) * SIZE * ITEMS + local;
+    let start = first_item(group_index(group, groups), local);
     let draw = counter[0];
     unroll for (var item = 0u; item < ITEMS; item++) {
-        let i = start + item * SIZE;
+        let i = start + item * item_step();
         if i < params.count {
             let bits = random_bits4(4u * i, draw, params.seed);
             let kept = select(T(0.0), x[i] * params.scale, bits >= U(params.threshold));

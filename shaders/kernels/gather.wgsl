@@ -4,7 +4,7 @@
 // y[o, k, i] = x[o, indices[k], i], or 0 where the index lies outside. Bits are copied.
 // Each invocation picks ITEMS units, one workgroup's width apart.
 // Dispatch: ceil(units / (SIZE * ITEMS)) workgroups.  Reads an index and a unit, writes y once.
-// use: group
+// use: group, items
 // variant gather: use word; ITEMS = 4u, SIZE = 64u
 // variant gather_vec4: use word4; ITEMS = 4u, SIZE = 64u
 
@@ -25,9 +25,9 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let start = group_index(group, groups) * SIZE * ITEMS + local;
+    let start = first_item(group_index(group, groups), local);
     unroll for (var item = 0u; item < ITEMS; item++) {
-        let at = start + item * SIZE;
+        let at = start + item * item_step();
         if at < params.units {
             let row = at / params.inner;
             let i = at - row * params.inner;

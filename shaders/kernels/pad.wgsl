@@ -5,7 +5,7 @@
 // All in units of W along the last axis, one element or four. Bits are copied.
 // Each invocation makes ITEMS units, one workgroup's width apart.
 // Dispatch: ceil(count / (SIZE * ITEMS)) workgroups.  Reads x once, writes y once.
-// use: group
+// use: group, items
 // variant pad: use word; ITEMS = 4u, SIZE = 64u
 // variant pad_vec4: use word4; ITEMS = 4u, SIZE = 64u
 
@@ -31,9 +31,9 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let start = group_index(group, groups) * SIZE * ITEMS + local;
+    let start = first_item(group_index(group, groups), local);
     unroll for (var item = 0u; item < ITEMS; item++) {
-        let i = start + item * SIZE;
+        let i = start + item * item_step();
         if i < params.count {
             y[i] = element(i);
         }

@@ -2,9 +2,9 @@
 //
 // y: [count], in groups of four elements; the last may be padding
 // The inputs and the chain itself stand in the hole, which fusion writes.
-// Each invocation computes ITEMS results, one workgroup's width apart.
+// Each invocation computes ITEMS results.
 // Dispatch: ceil(count / (SIZE * ITEMS)) workgroups.  Reads each input once, writes y once.
-// use: group
+// use: group, items
 // hole: value
 // variant pointwise: use vec4; ITEMS = 4u, SIZE = 64u
 
@@ -22,9 +22,9 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let start = group_index(group, groups) * SIZE * ITEMS + local;
+    let start = first_item(group_index(group, groups), local);
     unroll for (var item = 0u; item < ITEMS; item++) {
-        let i = start + item * SIZE;
+        let i = start + item * item_step();
         if i < params.count {
             y[i] = value(i);
         }

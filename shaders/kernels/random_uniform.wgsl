@@ -4,7 +4,7 @@
 // y: [count], in groups of four; buffers are whole groups, so the end needs no care
 // Each invocation makes ITEMS groups, one workgroup's width apart.
 // Dispatch: ceil(count / (SIZE * ITEMS)) workgroups.  Writes y once.
-// use: group, random, vec4
+// use: group, random, vec4, items
 // hole: epilogue
 // variant random_uniform: ITEMS = 4u, SIZE = 64u
 
@@ -22,10 +22,10 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let start = group_index(group, groups) * SIZE * ITEMS + local;
+    let start = first_item(group_index(group, groups), local);
     let draw = counter[0];
     unroll for (var item = 0u; item < ITEMS; item++) {
-        let i = start + item * SIZE;
+        let i = start + item * item_step();
         if i < params.count {
             let bits = random_bits4(4u * i, draw, params.seed);
             y[i] = epilogue(T(bits >> U(8u)) * 5.9604644775390625e-8, i);

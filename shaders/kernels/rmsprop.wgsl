@@ -10,7 +10,7 @@
 // Each invocation updates ITEMS groups of four, one workgroup's width apart.
 // Dispatch: ceil(count / (SIZE * ITEMS)) workgroups, count in groups of four.
 // Reads and writes p, v and what is not a dummy once, reads g once.
-// use: group, pointwise, tanh, erf, vec4
+// use: group, pointwise, tanh, erf, vec4, items
 // variant rmsprop: ITEMS = 4u, SIZE = 64u
 
 struct Params {
@@ -41,11 +41,11 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let start = group_index(group, groups) * SIZE * ITEMS + local;
+    let start = first_item(group_index(group, groups), local);
     let rate = lr[0];
     let keep = 1.0 - rate * params.decay;
     unroll for (var item = 0u; item < ITEMS; item++) {
-        let i = start + item * SIZE;
+        let i = start + item * item_step();
         if i < params.count {
             let slope = g[i] + params.l2 * p[i];
             var spread = params.rho * v[i] + params.one_minus_rho * slope * slope;

@@ -7,7 +7,7 @@
 // Each invocation updates ITEMS groups of four, one workgroup's width apart.
 // Dispatch: ceil(count / (SIZE * ITEMS)) workgroups, count in groups of four.
 // Reads p, v and g once, writes p and v once.
-// use: group, vec4
+// use: group, vec4, items
 // variant sgd: ITEMS = 4u, SIZE = 64u
 
 struct Params {
@@ -32,14 +32,14 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let start = group_index(group, groups) * SIZE * ITEMS + local;
+    let start = first_item(group_index(group, groups), local);
     let rate = lr[0];
     let keep = 1.0 - rate * params.decay;
     // The two conventions differ in what the velocity contains: the gradient or the movement.
     let inside = select(1.0, -rate, KERAS);
     let outside = select(-rate, 1.0, KERAS);
     unroll for (var item = 0u; item < ITEMS; item++) {
-        let i = start + item * SIZE;
+        let i = start + item * item_step();
         if i < params.count {
             let slope = inside * (g[i] + params.l2 * p[i]);
             var direction = params.momentum * v[i] + slope;

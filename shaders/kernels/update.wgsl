@@ -7,7 +7,7 @@
 // Each invocation updates ITEMS groups of four, one workgroup's width apart.
 // Dispatch: ceil(count / (SIZE * ITEMS)) workgroups, count in groups of four.
 // Reads p, a, b and g once, writes p, a and b once.
-// use: correction, group, pointwise, tanh, erf, vec4
+// use: correction, group, pointwise, tanh, erf, vec4, items
 // variant adadelta: use rule_adadelta; ITEMS = 4u, SIZE = 64u
 // variant adamax: use rule_adamax; ITEMS = 4u, SIZE = 64u
 // variant lion: use rule_lion; ITEMS = 4u, SIZE = 64u
@@ -49,11 +49,11 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let start = group_index(group, groups) * SIZE * ITEMS + local;
+    let start = first_item(group_index(group, groups), local);
     let shared_rates = rates();
     let keep = 1.0 - lr[0] * params.decay;
     unroll for (var item = 0u; item < ITEMS; item++) {
-        let i = start + item * SIZE;
+        let i = start + item * item_step();
         if i < params.count {
             var old = Element(p[i], a[i], T(0.0));
             if STATES == 2u {

@@ -191,7 +191,7 @@ impl Assembly<'_> {
                 kernel: kernel.name,
                 wgsl: Arc::clone(&wgsl),
                 writes: writes.clone(),
-                overrides: Vec::new(),
+                overrides: self.overrides(kernel, &[]),
                 params: PointwiseParams { count: count_of(count)?, first: count_of(first)? }.bytes(),
                 slots: slots.clone(),
                 windows: self.windows(&bound, &slots, windows),
@@ -257,7 +257,7 @@ impl Assembly<'_> {
             kernel: kernel.name,
             wgsl: wgsl.into(),
             writes,
-            overrides: dispatch.overrides.clone(),
+            overrides: self.overrides(kernel, &dispatch.overrides),
             params: dispatch.params.clone(),
             windows: self.windows(&storages, &slots, windows),
             slots,
@@ -280,6 +280,16 @@ impl Assembly<'_> {
             }
         }
         windows
+    }
+
+    /// What an operator asks for, and what depends on the sort of adapter alone.
+    fn overrides(&self, kernel: &Kernel, asked: &[(&'static str, f64)]) -> Vec<(&'static str, f64)> {
+        const CONTIGUOUS: &str = "CONTIGUOUS";
+        let mut overrides = asked.to_vec();
+        if self.caps.is_cpu() && kernel.overrides.contains(&CONTIGUOUS) {
+            overrides.push((CONTIGUOUS, 1.0));
+        }
+        overrides
     }
 
     /// Refuses what the adapter cannot do, with the numbers.
