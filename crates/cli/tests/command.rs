@@ -121,6 +121,20 @@ fn what_was_found_wrong_is_done_without() {
 }
 
 #[test]
+fn bench_measures_what_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bench.json");
+    let output =
+        anygrad(&["bench", "--only", "max pool", "--quick", "--profile", "--json", path.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).contains("max_pool2d: max_pool"), "{}", stdout(&output));
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert!(report["rooflines"]["gflops"].as_f64().unwrap() > 0.0);
+    assert_eq!(report["workloads"].as_array().unwrap().len(), 1);
+    assert!(report["workloads"][0]["best_ms"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
 fn training_ends_in_one_object_and_repeats_bit_for_bit() {
     let train = || {
         let output = anygrad(&["train", "linear-regression", "--epochs", "12", "--no-plot", "--json"]);
@@ -135,7 +149,8 @@ fn training_ends_in_one_object_and_repeats_bit_for_bit() {
 
 #[test]
 fn what_a_person_got_wrong_ends_with_2_and_the_reason() {
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 7] = [
+        (&["bench", "--only", "frobnicate"], "frobnicate"),
         (&["train", "cnn", "--data", "no-such-folder"], "no-such-folder"),
         (&["train", "logistic-regression", "--data", "no-such-file.csv"], "no-such-file.csv"),
         (&["train", "linear-regression", "--adapter", "warp drive"], "warp drive"),

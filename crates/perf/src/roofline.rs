@@ -44,18 +44,20 @@ const MULTIPLY_ADD: &str = "
     }
 ";
 
-/// y[i] = x[i] in vectors of four, four for each invocation.
+/// y[i] = x[i] in vectors of four, four for each invocation: a workgroup's width apart, or neighbours.
 const COPY: &str = "
     struct Params { count: u32 }
+    override CONTIGUOUS: bool;
     @group(0) @binding(0) var<uniform> params: Params;
     @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
     @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
     @compute @workgroup_size(64)
     fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-        let first = group.x * 256u + lane;
-        if first + 192u < params.count {
-            y[first] = x[first]; y[first + 64u] = x[first + 64u];
-            y[first + 128u] = x[first + 128u]; y[first + 192u] = x[first + 192u];
+        let first = select(group.x * 256u + lane, (group.x * 64u + lane) * 4u, CONTIGUOUS);
+        let step = select(64u, 1u, CONTIGUOUS);
+        if first + 3u * step < params.count {
+            y[first] = x[first]; y[first + step] = x[first + step];
+            y[first + 2u * step] = x[first + 2u * step]; y[first + 3u * step] = x[first + 3u * step];
         }
     }
 ";
@@ -81,7 +83,8 @@ pub fn rooflines(device: &Device) -> Result<Rooflines> {
     let bytes: u64 = 64 << 20;
     let (from, to) = (device.buffer("from", bytes)?, device.buffer("to", bytes)?);
     let count = (bytes / 16) as u32;
-    let copy = device.pipeline("copy", COPY, &[false, true], &[])?;
+    let contiguous = [("CONTIGUOUS", f64::from(u8::from(is_cpu)))];
+    let copy = device.pipeline("copy", COPY, &[false, true], &contiguous)?;
     let counted = device.uniform("count", &count.to_le_bytes())?;
     let copying = |count: u32| -> Result<Command> {
         let bindings = device.bind(&copy, (&counted, 0, 4), &[&from, &to])?;
