@@ -1,0 +1,316 @@
+//! A matrix product as a kernel sees it: where the operands stand, which tile computes it, and how long
+//! sums are cut.
+
+use anygrad_core::{Caps, DType, Error, MAX_RANK, Result, Shape};
+use anygrad_shaders::{self as shaders, Kernel, MatmulShuffleParams, MatmulSumParams};
+
+use crate::{Dispatch, Kernels, Layout, Lowering, Meta, Operand, workgroups};
+
+/// The same kernel for operands that are stored as 16-bit floats.
+fn of_halves(kernel: &'static Kernel) -> Result<&'static Kernel> {
+    let halves = [
+        (&shaders::MATMUL_SHUFFLE_8X32, &shaders::MATMUL_SHUFFLE_HALF_8X32),
+        (&shaders::MATMUL_SHUFFLE_16X32, &shaders::MATMUL_SHUFFLE_HALF_16X32),
+        (&shaders::MATMUL_SHUFFLE_32X64, &shaders::MATMUL_SHUFFLE_HALF_32X64),
+        (&shaders::MATMUL_TILE_64X64, &shaders::MATMUL_TILE_HALF_64X64),
+        (&shaders::MATMUL_TILE_32X32, &shaders::MATMUL_TILE_HALF_32X32),
+        (&shaders::MATMUL_TILE_4X256, &shaders::MATMUL_TILE_HALF_4X256),
+    ];
+    let half = halves.iter().find(|(whole, _)| whole.name == kernel.name).map(|(_, half)| *half);
+    half.ok_or_else(|| Error::internal(format!("{} does not read 16-bit floats", kernel.name)))
+}
+
+/// A batch of matrix products as the kernels see it.
+#[derive(Debug)]
+pub(super) struct Product {
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) terms: usize,
+    /// Outermost first; axes of size 1 are left out and neighbours that run on are one.
+    batch: Vec<BatchAxis>,
+    pub(super) a: Operands,
+    pub(super) b: Operands,
+}
+
+/// The matrices of one operand. A line is a row of a or a column of b.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Operands {
+    input: usize,
+    start: usize,
+    /// Distance from line to line; 0 if there is only one.
+    pub(super) line: usize,
+    /// Distance from term to term; 0 if there is only one.
+    pub(super) term: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct BatchAxis {
+    size: usize,
+    a_stride: usize,
+    b_stride: usize,
+}
+
+impl Product {
+    pub(super) fn new(a: &Layout, b: &Layout, y: &Shape) -> Self {
+        // Strides of broadcast axes, and of axes with one element, are 0.
+        let stride = |x: &Layout, from_back: usize| match x.shape().rank().checked_sub(from_back) {
+            Some(axis) if x.shape()[axis] != 1 => x.strides[axis] as usize,
+            _ => 0,
+        };
+        let mut product = Product {
+            rows: y[y.rank() - 2],
+            columns: y[y.rank() - 1],
+            terms: a.shape()[a.shape().rank() - 1],
+            batch: Vec::new(),
+            a: Operands { input: 0, start: a.offset, line: stride(a, 2), term: stride(a, 1) },
+            b: Operands { input: 1, start: b.offset, line: stride(b, 1), term: stride(b, 2) },
+        };
+        for axis in 0..y.rank() - 2 {
+            let from_back = y.rank() - axis;
+            let size = y[axis];
+            let inner = BatchAxis { size, a_stride: stride(a, from_back), b_stride: stride(b, from_back) };
+            match product.batch.last_mut() {
+                _ if size == 1 => {}
+                Some(outer)
+                    if outer.a_stride == inner.a_stride * size && outer.b_stride == inner.b_stride * size =>
+                {
+                    *outer = BatchAxis { size: outer.size * size, ..inner };
+                }
+                _ => product.batch.push(inner),
+            }
+        }
+        product
+    }
+
+    pub(super) fn batches(&self) -> usize {
+        self.batch.iter().map(|axis| axis.size).product()
+    }
+
+    /// Where the matrices of one batch start.
+    pub(super) fn starts(&self, batch: usize) -> (usize, usize) {
+        let (mut rest, mut a, mut b) = (batch, self.a.start, self.b.start);
+        for axis in self.batch.iter().rev() {
+            a += rest % axis.size * axis.a_stride;
+            b += rest % axis.size * axis.b_stride;
+            rest /= axis.size;
+        }
+        (a, b)
+    }
+
+    /// The innermost batch axis becomes rows where b is the same for all of it and a's rows run on.
+    pub(super) fn fold_batch_into_rows(&mut self) {
+        while let Some(&axis) = self.batch.last() {
+            let runs_on = self.rows == 1 || axis.a_stride == self.rows * self.a.line;
+            if axis.b_stride != 0 || !runs_on {
+                return;
+            }
+            if self.rows == 1 {
+                self.a.line = axis.a_stride;
+            }
+            self.rows *= axis.size;
+            self.batch.pop();
+        }
+    }
+
+    /// A single column is the same memory as a single row, and kernels are built for few rows.
+    pub(super) fn turn_single_column(&mut self) {
+        if self.columns == 1 && self.rows > 1 {
+            (self.rows, self.columns) = (self.columns, self.rows);
+            (self.a, self.b) = (self.b, self.a);
+            for axis in &mut self.batch {
+                (axis.a_stride, axis.b_stride) = (axis.b_stride, axis.a_stride);
+            }
+        }
+    }
+
+    /// Whether every vector of four elements that a kernel reads or writes is four neighbours in
+    /// memory, aligned.
+    pub(super) fn in_vectors(&self) -> bool {
+        let aligned = |x: &Operands, lines: usize| {
+            let along_terms = x.term == 1 && self.terms.is_multiple_of(4) && x.line.is_multiple_of(4);
+            let along_lines = x.line == 1 && lines.is_multiple_of(4) && x.term.is_multiple_of(4);
+            x.start.is_multiple_of(4) && (along_terms || along_lines)
+        };
+        self.columns.is_multiple_of(4)
+            && self.terms > 0
+            && aligned(&self.a, self.rows)
+            && aligned(&self.b, self.columns)
+            && self
+                .batch
+                .iter()
+                .all(|axis| axis.a_stride.is_multiple_of(4) && axis.b_stride.is_multiple_of(4))
+    }
+
+    pub(super) fn lower(mut self, dtype: DType, caps: &Caps) -> Result<Lowering> {
+        self.fold_batch_into_rows();
+        self.turn_single_column();
+        let in_vectors = self.in_vectors();
+        let (mut kernel, is_shuffle) = self.kernel(in_vectors, caps);
+        if dtype.is_half() {
+            kernel = of_halves(kernel)?;
+        }
+        let tiles = self.tiles(kernel);
+        let (parts, terms_per_part) = self.split(tiles, caps);
+
+        let count = self.batches() * self.rows * self.columns;
+        let mut result = Kernels::default();
+        let target = if parts == 1 { Operand::Output(0) } else { Operand::Scratch(0) };
+        // Vectors run along whichever axis is dense. Single elements can be read in any order: the
+        // tiles' invocations go along memory, the shuffles always along a's terms and b's columns.
+        let (a_along_rows, b_along_terms) = match (in_vectors, is_shuffle) {
+            (true, _) => (self.a.term != 1, self.b.line != 1),
+            (false, true) => (false, false),
+            (false, false) => (self.a.line == 1, self.b.line != 1),
+        };
+        let mut overrides = vec![
+            ("A_ALONG_ROWS", f64::from(u8::from(a_along_rows))),
+            ("B_ALONG_TERMS", f64::from(u8::from(b_along_terms))),
+        ];
+        if dtype.is_half() {
+            overrides.push(("BF16", f64::from(u8::from(dtype == DType::BF16))));
+        }
+        if is_shuffle {
+            overrides.push(("TAIL", f64::from(u8::from(!self.terms.is_multiple_of(4)))));
+        }
+        result.dispatches.push(Dispatch {
+            kernel,
+            overrides,
+            params: self.params(parts, terms_per_part).bytes(),
+            bindings: vec![Operand::Input(self.a.input), Operand::Input(self.b.input), target],
+            workgroups: workgroups(tiles * parts),
+        });
+        if parts > 1 {
+            result.scratch.push(Meta::f32(Shape::new(&[parts, count])?));
+            let units = if in_vectors { count / 4 } else { count };
+            result.dispatches.push(Dispatch {
+                kernel: if in_vectors { &shaders::MATMUL_SUM } else { &shaders::MATMUL_SUM_SCALAR },
+                overrides: Vec::new(),
+                params: MatmulSumParams { parts: parts as u32, count: units as u32 }.bytes(),
+                bindings: vec![Operand::Scratch(0), Operand::Output(0)],
+                workgroups: workgroups(units.div_ceil(64)),
+            });
+        }
+        Ok(Lowering::Kernels(result))
+    }
+
+    /// The kernel, and whether it is of the family that shuffles.
+    fn kernel(&self, in_vectors: bool, caps: &Caps) -> (&'static Kernel, bool) {
+        let few_rows = self.rows <= 8;
+        if caps.is_cpu() && caps.fixed_subgroup() == Some(8) {
+            // The large tile is nearly twice as fast, but the driver takes a second to compile it.
+            const LARGE_PRODUCT: usize = 1 << 23;
+            let products = self.batches() * self.rows * self.columns * self.terms;
+            let is_large = products >= LARGE_PRODUCT;
+            let kernel = match (in_vectors, few_rows) {
+                (true, true) => &shaders::MATMUL_SHUFFLE_8X32,
+                (true, false) if is_large && self.rows > 16 && self.columns > 32 => {
+                    &shaders::MATMUL_SHUFFLE_32X64
+                }
+                (true, false) => &shaders::MATMUL_SHUFFLE_16X32,
+                (false, true) => &shaders::MATMUL_SHUFFLE_SCALAR_8X32,
+                (false, false) => &shaders::MATMUL_SHUFFLE_SCALAR_16X32,
+            };
+            return (kernel, true);
+        }
+        // Large tiles reuse more, small ones fill the machine: a GPU has about this many cores.
+        const CORES: usize = 64;
+        let fills = self.tiles(&shaders::MATMUL_TILE_64X64) >= CORES;
+        let kernel = match (in_vectors, few_rows, fills) {
+            (true, true, _) => &shaders::MATMUL_TILE_4X256,
+            (true, false, true) => &shaders::MATMUL_TILE_64X64,
+            (true, false, false) => &shaders::MATMUL_TILE_32X32,
+            (false, true, _) => &shaders::MATMUL_TILE_SCALAR_4X256,
+            (false, false, true) => &shaders::MATMUL_TILE_SCALAR_64X64,
+            (false, false, false) => &shaders::MATMUL_TILE_SCALAR_32X32,
+        };
+        (kernel, false)
+    }
+
+    fn tiles(&self, kernel: &Kernel) -> usize {
+        let rows = kernel.constant("ROWS") as usize;
+        // The shuffling family counts its columns in vectors of four for each of eight lanes.
+        let columns = match kernel.constant("COLUMNS") {
+            0 => kernel.constant("VECTORS") as usize * 32,
+            columns => columns as usize,
+        };
+        self.batches() * self.rows.div_ceil(rows) * self.columns.div_ceil(columns)
+    }
+
+    /// How many parts the sum over the terms is cut into, and the terms of each.
+    fn split(&self, tiles: usize, caps: &Caps) -> (usize, usize) {
+        /// Error of rounding grows with the length of a sum; parts are added in a second step.
+        const WANTED_TERMS: usize = 4096;
+        /// A kernel takes at most one and a half iterations per term, of 65,535.
+        const MOST_TERMS: usize = 32_768;
+        /// A part must be worth storing and reading its sums.
+        const LEAST_TERMS: usize = 256;
+        /// All parts together take no more memory than this unless `MOST_TERMS` wants it.
+        const SCRATCH_BYTES: usize = 64 << 20;
+        let enough_tiles = if caps.is_cpu() { 8 } else { 128 };
+        let to_fill = (enough_tiles / tiles.max(1)).min(self.terms / LEAST_TERMS);
+        let bytes = 4 * self.batches() * self.rows * self.columns;
+        let affordable = SCRATCH_BYTES / bytes.max(1);
+        let wanted = to_fill.max(self.terms.div_ceil(WANTED_TERMS)).min(affordable);
+        let parts = wanted.max(self.terms.div_ceil(MOST_TERMS)).max(1);
+        let terms_per_part = self.terms.div_ceil(parts).next_multiple_of(16).max(16);
+        (self.terms.div_ceil(terms_per_part).max(1), terms_per_part)
+    }
+
+    /// Both families take the same parameters, those of `shared/matmul.wgsl`.
+    fn params(&self, parts: usize, terms_per_part: usize) -> MatmulShuffleParams {
+        let mut axes = [BatchAxis { size: 1, a_stride: 0, b_stride: 0 }; MAX_RANK];
+        for (to, from) in axes.iter_mut().zip(self.batch.iter().rev()) {
+            *to = *from;
+        }
+        let four =
+            |first: usize, of: fn(&BatchAxis) -> usize| [0, 1, 2, 3].map(|i| of(&axes[first + i]) as u32);
+        MatmulShuffleParams {
+            rows: self.rows as u32,
+            columns: self.columns as u32,
+            terms: self.terms as u32,
+            parts: parts as u32,
+            terms_per_part: terms_per_part as u32,
+            batches: self.batches() as u32,
+            a_start: self.a.start as u32,
+            a_row: self.a.line as u32,
+            a_term: self.a.term as u32,
+            b_start: self.b.start as u32,
+            b_term: self.b.term as u32,
+            b_column: self.b.line as u32,
+            batch_axes: self.batch.len() as u32,
+            inner_sizes: four(0, |axis| axis.size),
+            outer_sizes: four(4, |axis| axis.size),
+            inner_a_strides: four(0, |axis| axis.a_stride),
+            outer_a_strides: four(4, |axis| axis.a_stride),
+            inner_b_strides: four(0, |axis| axis.b_stride),
+            outer_b_strides: four(4, |axis| axis.b_stride),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_with_one_matrix_is_one_product() {
+        let layout = |sizes: &[usize]| Layout::contiguous(Meta::f32(Shape::new(sizes).unwrap()));
+        let mut product =
+            Product::new(&layout(&[4, 5, 6, 8]), &layout(&[8, 16]), &Shape::new(&[4, 5, 6, 16]).unwrap());
+        product.fold_batch_into_rows();
+        assert_eq!((product.rows, product.batches()), (120, 1));
+        assert!(product.in_vectors());
+    }
+
+    #[test]
+    fn long_sums_are_cut_within_the_iteration_budget() {
+        let layout = |sizes: &[usize]| Layout::contiguous(Meta::f32(Shape::new(sizes).unwrap()));
+        for (rows, terms, columns) in [(1, 3_000_000, 1), (4096, 1_000_000, 64), (2000, 50_000, 3000)] {
+            let y = Shape::new(&[rows, columns]).unwrap();
+            let product = Product::new(&layout(&[rows, terms]), &layout(&[terms, columns]), &y);
+            let (parts, terms_per_part) = product.split(1, &Caps::baseline());
+            assert!(terms_per_part <= 32_768 && terms_per_part.is_multiple_of(16));
+            assert!(parts * terms_per_part >= terms && (parts - 1) * terms_per_part < terms);
+        }
+    }
+}
