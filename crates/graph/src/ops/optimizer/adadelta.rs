@@ -3,8 +3,7 @@
 
 use anygrad_shaders::{self as shaders, Kernel};
 
-use super::{Step, UpdateRule, WeightDecay, apply, shares};
-use crate::Tensor;
+use super::{Step, WeightDecay, shares};
 
 /// Adadelta (Zeiler, 2012). Keras and PyTorch agree on the formula and differ in the defaults.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,27 +23,13 @@ impl Default for Adadelta {
     }
 }
 
-impl UpdateRule for Adadelta {
-    fn slots(&self) -> Vec<&'static str> {
-        vec!["mean_square", "movement_mean_square"]
-    }
-
-    #[track_caller]
-    fn update<'g>(
-        &self,
-        parameter: Tensor<'g>,
-        gradient: Tensor<'g>,
-        state: &[Tensor<'g>],
-        lr: Tensor<'g>,
-        step: Tensor<'g>,
-    ) -> Vec<Tensor<'g>> {
-        apply(*self, parameter, gradient, state, lr, step)
-    }
-}
-
 impl Step for Adadelta {
     const NAME: &'static str = "adadelta";
     const STEPS: bool = true;
+
+    fn state_names(&self) -> Vec<&'static str> {
+        vec!["mean_square", "movement_mean_square"]
+    }
 
     fn advance(&self, lr: f64, _step: f64) -> impl Fn(&mut [f64], f64) {
         move |p, g| {

@@ -2,8 +2,7 @@
 
 use anygrad_shaders::{self as shaders, AdagradParams, Kernel};
 
-use super::{Convention, Step, UpdateRule, WeightDecay, apply};
-use crate::Tensor;
+use super::{Convention, Step, WeightDecay};
 
 /// Adagrad (Duchi, Hazan and Singer, 2011). Keras starts the accumulator at 0.1, PyTorch at 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,27 +22,13 @@ impl Default for Adagrad {
     }
 }
 
-impl UpdateRule for Adagrad {
-    fn slots(&self) -> Vec<&'static str> {
-        vec!["accumulator"]
-    }
-
-    #[track_caller]
-    fn update<'g>(
-        &self,
-        parameter: Tensor<'g>,
-        gradient: Tensor<'g>,
-        state: &[Tensor<'g>],
-        lr: Tensor<'g>,
-        step: Tensor<'g>,
-    ) -> Vec<Tensor<'g>> {
-        apply(*self, parameter, gradient, state, lr, step)
-    }
-}
-
 impl Step for Adagrad {
     const NAME: &'static str = "adagrad";
     const STEPS: bool = false;
+
+    fn state_names(&self) -> Vec<&'static str> {
+        vec!["accumulator"]
+    }
 
     fn advance(&self, lr: f64, _step: f64) -> impl Fn(&mut [f64], f64) {
         move |p, g| {

@@ -3,8 +3,7 @@
 
 use anygrad_shaders::{self as shaders, AdamParams, Kernel};
 
-use super::{Convention, Step, UpdateRule, WeightDecay, apply, correction};
-use crate::Tensor;
+use super::{Convention, Step, WeightDecay, correction};
 
 /// Adam (Kingma and Ba, 2015); AdamW by [`WeightDecay::Decoupled`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,27 +33,13 @@ impl Default for Adam {
     }
 }
 
-impl UpdateRule for Adam {
-    fn slots(&self) -> Vec<&'static str> {
-        if self.amsgrad { vec!["m", "v", "v_max"] } else { vec!["m", "v"] }
-    }
-
-    #[track_caller]
-    fn update<'g>(
-        &self,
-        parameter: Tensor<'g>,
-        gradient: Tensor<'g>,
-        state: &[Tensor<'g>],
-        lr: Tensor<'g>,
-        step: Tensor<'g>,
-    ) -> Vec<Tensor<'g>> {
-        apply(*self, parameter, gradient, state, lr, step)
-    }
-}
-
 impl Step for Adam {
     const NAME: &'static str = "adam";
     const STEPS: bool = true;
+
+    fn state_names(&self) -> Vec<&'static str> {
+        if self.amsgrad { vec!["m", "v", "v_max"] } else { vec!["m", "v"] }
+    }
 
     fn advance(&self, lr: f64, step: f64) -> impl Fn(&mut [f64], f64) {
         let (beta_1, beta_2) = self.betas;

@@ -2,8 +2,7 @@
 
 use anygrad_shaders::{self as shaders, Kernel};
 
-use super::{Convention, Step, UpdateRule, WeightDecay, apply, correction, shares};
-use crate::Tensor;
+use super::{Convention, Step, WeightDecay, correction, shares};
 
 /// Adamax: Adam with the largest gradient in the place of the root mean square (Kingma and Ba, 2015).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,27 +29,13 @@ impl Default for Adamax {
     }
 }
 
-impl UpdateRule for Adamax {
-    fn slots(&self) -> Vec<&'static str> {
-        vec!["m", "u"]
-    }
-
-    #[track_caller]
-    fn update<'g>(
-        &self,
-        parameter: Tensor<'g>,
-        gradient: Tensor<'g>,
-        state: &[Tensor<'g>],
-        lr: Tensor<'g>,
-        step: Tensor<'g>,
-    ) -> Vec<Tensor<'g>> {
-        apply(*self, parameter, gradient, state, lr, step)
-    }
-}
-
 impl Step for Adamax {
     const NAME: &'static str = "adamax";
     const STEPS: bool = true;
+
+    fn state_names(&self) -> Vec<&'static str> {
+        vec!["m", "u"]
+    }
 
     fn advance(&self, lr: f64, step: f64) -> impl Fn(&mut [f64], f64) {
         let (beta_1, beta_2) = self.betas;

@@ -2,8 +2,7 @@
 
 use anygrad_shaders::{self as shaders, Kernel};
 
-use super::{Step, UpdateRule, WeightDecay, apply, shares};
-use crate::Tensor;
+use super::{Step, WeightDecay, shares};
 
 /// Lion (Chen and others, 2023): every element moves by the learning rate, so that is three to ten
 /// times smaller than Adam's, and decay larger by as much.
@@ -22,27 +21,13 @@ impl Default for Lion {
     }
 }
 
-impl UpdateRule for Lion {
-    fn slots(&self) -> Vec<&'static str> {
-        vec!["m"]
-    }
-
-    #[track_caller]
-    fn update<'g>(
-        &self,
-        parameter: Tensor<'g>,
-        gradient: Tensor<'g>,
-        state: &[Tensor<'g>],
-        lr: Tensor<'g>,
-        step: Tensor<'g>,
-    ) -> Vec<Tensor<'g>> {
-        apply(*self, parameter, gradient, state, lr, step)
-    }
-}
-
 impl Step for Lion {
     const NAME: &'static str = "lion";
     const STEPS: bool = true;
+
+    fn state_names(&self) -> Vec<&'static str> {
+        vec!["m"]
+    }
 
     fn advance(&self, lr: f64, _step: f64) -> impl Fn(&mut [f64], f64) {
         let (beta_1, beta_2) = self.betas;

@@ -96,12 +96,24 @@ pub trait UpdateRule: Debug + Send + Sync {
 trait Step: Debug + Send + Sync + Copy + PartialEq + 'static {
     const NAME: &'static str;
     const STEPS: bool;
+    /// The slots of [`UpdateRule::slots`].
+    fn state_names(&self) -> Vec<&'static str>;
     /// What a step does to one element: a function of the parameter with its state, and the gradient.
     fn advance(&self, lr: f64, step: f64) -> impl Fn(&mut [f64], f64);
     fn kernel(&self, count: u32) -> (&'static Kernel, Vec<u8>, Vec<(&'static str, bool)>);
     /// For each state of the kernel, the slot that stands there; `None` for a dummy.
     fn places(&self) -> Vec<Option<usize>>;
     fn decay(&self) -> WeightDecay;
+    /// The next value as an expression, which fuses, where the rule keeps no state.
+    #[track_caller]
+    fn stateless<'g>(
+        &self,
+        _parameter: Tensor<'g>,
+        _gradient: Tensor<'g>,
+        _lr: Tensor<'g>,
+    ) -> Option<Tensor<'g>> {
+        None
+    }
 }
 
 /// 1 - beta^step: what a running mean that began at 0 lacks. ONNX does not correct at step 0.
@@ -135,29 +147,38 @@ struct Update<S> {
     slots: usize,
 }
 
-#[track_caller]
-fn apply<'g, S: Step>(
-    rule: S,
-    parameter: Tensor<'g>,
-    gradient: Tensor<'g>,
-    state: &[Tensor<'g>],
-    lr: Tensor<'g>,
-    step: Tensor<'g>,
-) -> Vec<Tensor<'g>> {
-    let slots = rule.places().iter().flatten().count();
-    if state.len() != slots {
-        let message = format!("{}: {} states were given, {slots} are needed", S::NAME, state.len());
-        return vec![parameter.fail(Error::shape(message)); slots + 1];
+impl<S: Step> UpdateRule for S {
+    fn slots(&self) -> Vec<&'static str> {
+        self.state_names()
     }
-    let mut inputs = vec![parameter];
-    inputs.extend(state);
-    inputs.extend([gradient, lr]);
-    if S::STEPS {
-        inputs.push(step);
+
+    #[track_caller]
+    fn update<'g>(
+        &self,
+        parameter: Tensor<'g>,
+        gradient: Tensor<'g>,
+        state: &[Tensor<'g>],
+        lr: Tensor<'g>,
+        step: Tensor<'g>,
+    ) -> Vec<Tensor<'g>> {
+        if let Some(next) = self.stateless(parameter, gradient, lr) {
+            return vec![next];
+        }
+        let slots = self.places().iter().flatten().count();
+        if state.len() != slots {
+            let message = format!("{}: {} states were given, {slots} are needed", S::NAME, state.len());
+            return vec![parameter.fail(Error::shape(message)); slots + 1];
+        }
+        let mut inputs = vec![parameter];
+        inputs.extend(state);
+        inputs.extend([gradient, lr]);
+        if S::STEPS {
+            inputs.push(step);
+        }
+        let mut next = parameter.graph().apply_all(Arc::new(Update { rule: *self, slots }), &inputs);
+        next.truncate(slots + 1);
+        next
     }
-    let mut next = parameter.graph().apply_all(Arc::new(Update { rule, slots }), &inputs);
-    next.truncate(slots + 1);
-    next
 }
 
 impl<S: Step> Op for Update<S> {

@@ -4,8 +4,7 @@
 
 use anygrad_shaders::{self as shaders, Kernel, UpdateParams};
 
-use super::{Step, UpdateRule, WeightDecay, apply, correction, shares};
-use crate::Tensor;
+use super::{Step, WeightDecay, correction, shares};
 
 /// Nadam: Adam that looks ahead along its mean, as Nesterov's momentum does (Dozat, 2016).
 ///
@@ -53,27 +52,13 @@ impl Nadam {
     }
 }
 
-impl UpdateRule for Nadam {
-    fn slots(&self) -> Vec<&'static str> {
-        vec!["m", "v"]
-    }
-
-    #[track_caller]
-    fn update<'g>(
-        &self,
-        parameter: Tensor<'g>,
-        gradient: Tensor<'g>,
-        state: &[Tensor<'g>],
-        lr: Tensor<'g>,
-        step: Tensor<'g>,
-    ) -> Vec<Tensor<'g>> {
-        apply(*self, parameter, gradient, state, lr, step)
-    }
-}
-
 impl Step for Nadam {
     const NAME: &'static str = "nadam";
     const STEPS: bool = true;
+
+    fn state_names(&self) -> Vec<&'static str> {
+        vec!["m", "v"]
+    }
 
     fn advance(&self, lr: f64, step: f64) -> impl Fn(&mut [f64], f64) {
         let (beta_1, beta_2) = self.betas;

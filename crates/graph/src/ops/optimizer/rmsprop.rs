@@ -2,8 +2,7 @@
 
 use anygrad_shaders::{self as shaders, Kernel, RmspropParams};
 
-use super::{Convention, Step, UpdateRule, WeightDecay, apply};
-use crate::Tensor;
+use super::{Convention, Step, WeightDecay};
 
 /// RMSProp (Hinton, 2012).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,30 +35,16 @@ impl Default for RmsProp {
     }
 }
 
-impl UpdateRule for RmsProp {
-    fn slots(&self) -> Vec<&'static str> {
+impl Step for RmsProp {
+    const NAME: &'static str = "rmsprop";
+    const STEPS: bool = false;
+
+    fn state_names(&self) -> Vec<&'static str> {
         let mut slots = vec!["mean_square"];
         slots.extend(self.centered.then_some("mean"));
         slots.extend((self.momentum != 0.0).then_some("velocity"));
         slots
     }
-
-    #[track_caller]
-    fn update<'g>(
-        &self,
-        parameter: Tensor<'g>,
-        gradient: Tensor<'g>,
-        state: &[Tensor<'g>],
-        lr: Tensor<'g>,
-        step: Tensor<'g>,
-    ) -> Vec<Tensor<'g>> {
-        apply(*self, parameter, gradient, state, lr, step)
-    }
-}
-
-impl Step for RmsProp {
-    const NAME: &'static str = "rmsprop";
-    const STEPS: bool = false;
 
     fn advance(&self, lr: f64, _step: f64) -> impl Fn(&mut [f64], f64) {
         let keras = self.convention.is_keras();

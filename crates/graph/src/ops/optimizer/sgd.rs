@@ -2,7 +2,7 @@
 
 use anygrad_shaders::{self as shaders, Kernel, SgdParams};
 
-use super::{Convention, Step, UpdateRule, WeightDecay, apply};
+use super::{Convention, Step, WeightDecay};
 use crate::Tensor;
 
 /// Gradient descent, with momentum where that is not 0.
@@ -25,33 +25,13 @@ impl Default for Sgd {
     }
 }
 
-impl UpdateRule for Sgd {
-    fn slots(&self) -> Vec<&'static str> {
-        if self.momentum == 0.0 { vec![] } else { vec!["velocity"] }
-    }
-
-    #[track_caller]
-    fn update<'g>(
-        &self,
-        parameter: Tensor<'g>,
-        gradient: Tensor<'g>,
-        state: &[Tensor<'g>],
-        lr: Tensor<'g>,
-        step: Tensor<'g>,
-    ) -> Vec<Tensor<'g>> {
-        if self.momentum != 0.0 {
-            return apply(*self, parameter, gradient, state, lr, step);
-        }
-        // Without a velocity the two kinds of decay are one, and the step is a pointwise expression.
-        let decay = self.weight_decay.l2() + self.weight_decay.decoupled();
-        let slope = if decay == 0.0 { gradient } else { gradient + parameter * decay };
-        vec![parameter - slope * lr]
-    }
-}
-
 impl Step for Sgd {
     const NAME: &'static str = "sgd";
     const STEPS: bool = false;
+
+    fn state_names(&self) -> Vec<&'static str> {
+        if self.momentum == 0.0 { vec![] } else { vec!["velocity"] }
+    }
 
     fn advance(&self, lr: f64, _step: f64) -> impl Fn(&mut [f64], f64) {
         let keras = self.convention.is_keras();
@@ -80,5 +60,21 @@ impl Step for Sgd {
 
     fn decay(&self) -> WeightDecay {
         self.weight_decay
+    }
+
+    #[track_caller]
+    fn stateless<'g>(
+        &self,
+        parameter: Tensor<'g>,
+        gradient: Tensor<'g>,
+        lr: Tensor<'g>,
+    ) -> Option<Tensor<'g>> {
+        if self.momentum != 0.0 {
+            return None;
+        }
+        // Without a velocity the two kinds of decay are one, and the step is a pointwise expression.
+        let decay = self.weight_decay.l2() + self.weight_decay.decoupled();
+        let slope = if decay == 0.0 { gradient } else { gradient + parameter * decay };
+        Some(parameter - slope * lr)
     }
 }
