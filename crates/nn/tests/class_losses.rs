@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
+mod common;
+
 use anygrad_core::{Array, DType};
 use anygrad_graph::{GradientOptions, Graph, Interpreter, Precision, Tensor, check_gradients};
 use anygrad_nn::{Loss, MarginRanking, Reduction, TripletMargin};
@@ -311,37 +313,13 @@ fn weights_that_do_not_fit_are_refused() {
 #[test]
 fn gradients_of_all_losses() {
     let weights = vec![0.5, 2.0, 1.0];
-    let on_numbers = [
-        Loss::mse(),
-        Loss::mae(),
-        Loss::Huber { delta: 0.5 },
-        Loss::SmoothL1 { beta: 0.5 },
-        Loss::LogCosh,
-        Loss::Poisson { log_input: false },
-        Loss::Poisson { log_input: true },
-        Loss::Hinge,
-        Loss::SquaredHinge,
-        Loss::CategoricalHinge,
-        Loss::KullbackLeibler,
-        Loss::KullbackLeiblerLog { log_target: false },
-        Loss::KullbackLeiblerLog { log_target: true },
-        Loss::CosineSimilarity,
-        Loss::BinaryCrossEntropy { from_logits: true, label_smoothing: 0.1, pos_weight: weights.clone() },
-        Loss::BinaryCrossEntropy { from_logits: false, label_smoothing: 0.0, pos_weight: vec![3.0] },
-        Loss::BinaryFocal { from_logits: true, gamma: 1.5, alpha: Some(0.3), label_smoothing: 0.1 },
-        Loss::BinaryFocal { from_logits: false, gamma: 2.0, alpha: None, label_smoothing: 0.0 },
-        Loss::CrossEntropy { from_logits: true, label_smoothing: 0.1, class_weights: weights.clone() },
-        Loss::CrossEntropy { from_logits: false, label_smoothing: 0.0, class_weights: vec![] },
-        Loss::Focal { from_logits: true, gamma: 1.5, alpha: 0.25, label_smoothing: 0.1 },
-        Loss::Focal { from_logits: false, gamma: 2.0, alpha: 1.0, label_smoothing: 0.0 },
-    ];
     let numbers = [0.31, 0.62, 0.17, 0.83, 0.44, 0.29, 0.71, 0.56, 0.93, 0.12, 0.38, 0.66];
     let values = |name: &str, shift: usize| {
         let numbers: Vec<f32> = (0..12).map(|i| numbers[(i * 5 + shift) % 12] as f32).collect();
         (name.to_string(), Array::f32(&[4, 3], numbers).unwrap())
     };
     let options = GradientOptions::default();
-    for loss in on_numbers {
+    for loss in common::losses_of_numbers() {
         let graph = Graph::new();
         let (p, t) = (graph.input("p", &[4, 3], DType::F32), graph.input("t", &[4, 3], DType::F32));
         let total = loss.mean(p, t) * 3.0;

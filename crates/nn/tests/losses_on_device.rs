@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
+mod common;
+
 use anygrad_core::{Array, DType};
 use anygrad_gpu::{Choice, Session};
 use anygrad_graph::{Graph, Interpreter, Precision, Tensor, Tolerance};
@@ -23,31 +25,8 @@ fn numbers(count: usize, seed: usize) -> Vec<f32> {
 /// Every loss on `[5, 3]`, and the gradients of their sum.
 fn all<'g>(graph: &'g Graph, p: Tensor<'g>, t: Tensor<'g>, classes: Tensor<'g>) -> Vec<Tensor<'g>> {
     let weights = vec![0.5, 2.0, 1.0];
-    let on_numbers = [
-        Loss::mse(),
-        Loss::mae(),
-        Loss::Huber { delta: 0.5 },
-        Loss::SmoothL1 { beta: 0.5 },
-        Loss::LogCosh,
-        Loss::Poisson { log_input: false },
-        Loss::Poisson { log_input: true },
-        Loss::Hinge,
-        Loss::SquaredHinge,
-        Loss::CategoricalHinge,
-        Loss::KullbackLeibler,
-        Loss::KullbackLeiblerLog { log_target: false },
-        Loss::KullbackLeiblerLog { log_target: true },
-        Loss::CosineSimilarity,
-        Loss::BinaryCrossEntropy { from_logits: true, label_smoothing: 0.1, pos_weight: weights.clone() },
-        Loss::BinaryCrossEntropy { from_logits: false, label_smoothing: 0.0, pos_weight: vec![3.0] },
-        Loss::BinaryFocal { from_logits: true, gamma: 1.5, alpha: Some(0.3), label_smoothing: 0.1 },
-        Loss::BinaryFocal { from_logits: false, gamma: 2.0, alpha: None, label_smoothing: 0.0 },
-        Loss::CrossEntropy { from_logits: true, label_smoothing: 0.1, class_weights: weights.clone() },
-        Loss::CrossEntropy { from_logits: false, label_smoothing: 0.0, class_weights: vec![] },
-        Loss::Focal { from_logits: true, gamma: 1.5, alpha: 0.25, label_smoothing: 0.1 },
-        Loss::Focal { from_logits: false, gamma: 2.0, alpha: 1.0, label_smoothing: 0.0 },
-    ];
-    let mut losses: Vec<Tensor<'g>> = on_numbers.iter().map(|loss| loss.losses(p, t)).collect();
+    let mut losses: Vec<Tensor<'g>> =
+        common::losses_of_numbers().iter().map(|loss| loss.losses(p, t)).collect();
     let sparse = Loss::SparseCrossEntropy {
         from_logits: true,
         label_smoothing: 0.1,
