@@ -82,6 +82,12 @@ impl Shape {
         self
     }
 
+    /// The axes in another order: axis `i` of the result is axis `order[i]` of this.
+    #[must_use]
+    pub fn permuted(&self, order: &[usize]) -> Self {
+        order.iter().enumerate().fold(*self, |shape, (to, &from)| shape.with(to, self[from]))
+    }
+
     /// This shape without the axes for which `drop` is true.
     pub fn without(&self, drop: impl Fn(usize) -> bool) -> Self {
         let mut kept = Shape::SCALAR;

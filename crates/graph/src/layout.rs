@@ -62,6 +62,65 @@ impl Layout {
         Layout { meta, strides, offset: 0 }
     }
 
+    /// Channels last, from the start of the buffer: `[n, c, ...]` stands as `[n, ..., c]`. With fewer
+    /// than three axes it is row-major.
+    pub fn channels_last(meta: Meta) -> Self {
+        let rank = meta.shape.rank();
+        if rank < 3 {
+            return Layout::contiguous(meta);
+        }
+        let order: Vec<usize> = [0].into_iter().chain(2..rank).chain([1]).collect();
+        Layout::in_order(meta, &order)
+    }
+
+    /// Dense from the start of the buffer, with the axes in this order, outermost first.
+    pub fn in_order(meta: Meta, order: &[usize]) -> Self {
+        let mut layout = Layout { meta, strides: [0; MAX_RANK], offset: 0 };
+        let mut stride = 1;
+        for &axis in order.iter().rev() {
+            layout.strides[axis] = stride;
+            stride *= meta.shape[axis].max(1) as isize;
+        }
+        layout
+    }
+
+    /// The axes in the order in which they stand in memory, outermost first, where the elements are
+    /// dense from the start of the buffer; axes of size 1 stay before the one they are before.
+    pub fn memory_order(&self) -> Option<Vec<usize>> {
+        let mut order: Vec<usize> = (0..self.shape().rank()).collect();
+        if self.is_contiguous() {
+            return Some(order);
+        }
+        // An axis of size 1 has no stride of its own: it goes with its right neighbour.
+        let mut strides = self.strides;
+        for axis in (0..order.len()).rev() {
+            if self.shape()[axis] == 1 {
+                strides[axis] =
+                    strides.get(axis + 1).copied().filter(|_| axis + 1 < order.len()).unwrap_or(1);
+            }
+        }
+        order.sort_by_key(|&axis| std::cmp::Reverse(strides[axis]));
+        self.stands_as(&Layout::in_order(self.meta, &order)).then_some(order)
+    }
+
+    /// The axes in another order: axis `i` of the result is axis `order[i]` of this.
+    #[must_use]
+    pub fn permuted(&self, order: &[usize]) -> Self {
+        let mut result = Layout { meta: self.meta.with_shape(self.shape().permuted(order)), ..*self };
+        for (to, &from) in order.iter().enumerate() {
+            result.strides[to] = self.strides[from];
+        }
+        result
+    }
+
+    /// Whether the elements stand where another layout of this shape has them.
+    pub fn stands_as(&self, other: &Layout) -> bool {
+        let shape = self.shape();
+        self.meta == other.meta
+            && self.offset == other.offset
+            && (0..shape.rank()).all(|axis| shape[axis] == 1 || self.strides[axis] == other.strides[axis])
+    }
+
     /// The sizes of the axes.
     pub fn shape(&self) -> Shape {
         self.meta.shape
@@ -192,6 +251,25 @@ mod tests {
         assert_eq!(layout(&[2, 0], &[1, 1]).positions(), []);
         let reversed = Layout { offset: 2, ..layout(&[2, 3], &[0, -1]) };
         assert_eq!(reversed.positions(), [2, 1, 0, 2, 1, 0]);
+    }
+
+    #[test]
+    fn channels_last_is_row_major_in_its_own_order() {
+        let images = Layout::channels_last(Meta::f32(Shape::new(&[2, 3, 4, 5]).unwrap()));
+        assert_eq!(images.strides(), [60, 1, 15, 3]);
+        let order = images.memory_order().unwrap();
+        assert_eq!(order, [0, 2, 3, 1]);
+        assert!(images.permuted(&order).is_contiguous());
+        assert!(Layout::in_order(images.meta, &order).stands_as(&images));
+        // One channel: the same memory either way.
+        let grey = Meta::f32(Shape::new(&[2, 1, 4, 5]).unwrap());
+        assert!(Layout::channels_last(grey).stands_as(&Layout::contiguous(grey)));
+        assert_eq!(Layout::channels_last(grey).memory_order().unwrap(), [0, 1, 2, 3]);
+        let one_row = Layout::channels_last(Meta::f32(Shape::new(&[2, 3, 1, 5]).unwrap()));
+        assert!(one_row.permuted(&one_row.memory_order().unwrap()).is_contiguous());
+        // Broadcast and reversed elements are not dense.
+        assert_eq!(layout(&[2, 3], &[0, 1]).memory_order(), None);
+        assert_eq!(Layout { offset: 2, ..layout(&[2, 3], &[3, -1]) }.memory_order(), None);
     }
 
     #[test]

@@ -39,6 +39,19 @@ pub trait Op: Debug + Send + Sync {
         layout.is_contiguous()
     }
 
+    /// How its inputs must stand for `lower`, and how its outputs will: as they are where it accepts that,
+    /// and row-major. The planner copies what stands in another way. What comes out, given again, must
+    /// stay as it is.
+    fn arrange(&self, x: &[Layout], y: &[Meta], _caps: &Caps) -> Arrangement {
+        let wanted = |(i, layout): (usize, &Layout)| {
+            if self.accepts(i, layout) { *layout } else { Layout::contiguous(layout.meta) }
+        };
+        Arrangement {
+            inputs: x.iter().enumerate().map(wanted).collect(),
+            outputs: y.iter().map(|meta| Layout::contiguous(*meta)).collect(),
+        }
+    }
+
     /// The rows that it works on one by one, where it can be given a part of them: the planner cuts
     /// operands there that are larger than one binding of the adapter shows. Lowered for fewer rows
     /// it must do the same with each.
@@ -61,6 +74,25 @@ pub trait Op: Debug + Send + Sync {
     /// Outputs that are written over an input: `(output, input)`. The input is dead afterwards.
     fn in_place(&self) -> &[(usize, usize)] {
         &[]
+    }
+}
+
+/// How the operands of an operator stand in their buffers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrangement {
+    /// The inputs, as they are given to [`Op::lower`].
+    pub inputs: Vec<Layout>,
+    /// The outputs: each dense from the start of a buffer of its own. Those of a view do not count.
+    pub outputs: Vec<Layout>,
+}
+
+impl Arrangement {
+    /// All of them row-major from the start.
+    pub fn row_major(x: &[Layout], y: &[Meta]) -> Self {
+        Arrangement {
+            inputs: x.iter().map(|layout| Layout::contiguous(layout.meta)).collect(),
+            outputs: y.iter().map(|meta| Layout::contiguous(*meta)).collect(),
+        }
     }
 }
 

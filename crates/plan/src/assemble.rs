@@ -68,12 +68,12 @@ impl Assembly<'_> {
     fn slot(&mut self, storage: StorageId) -> Result<SlotId> {
         let home = self.placed.home[storage];
         let storage = &self.placed.program.storages[home];
-        let bytes = padded(storage.meta.bytes());
+        let bytes = padded(storage.meta().bytes());
         let limit = self.caps.max_buffer_bytes;
         if bytes > limit {
             return Err(Error::unsupported(format!(
                 "{} takes {bytes} bytes, the adapter's largest buffer has {limit}",
-                storage.meta
+                storage.meta()
             )));
         }
         if let Some(slot) = self.slot_of_home[home] {
@@ -99,20 +99,20 @@ impl Assembly<'_> {
     }
 
     fn step(&mut self, step: &Lowered) -> Result<Step> {
-        let is_empty = |storage: &StorageId| self.placed.program.storages[*storage].meta.bytes() == 0;
+        let is_empty = |storage: &StorageId| self.placed.program.storages[*storage].meta().bytes() == 0;
         let actions = match &step.work {
             // A result without elements takes no work, and code for it could not be written.
             _ if step.outputs.iter().all(is_empty) => Vec::new(),
             Work::Pointwise(body) => self.pointwise(body, step.outputs[0])?,
             Work::Kernels(work) => self.kernels(work, step)?,
             Work::Copy => {
-                let bytes = self.placed.program.storages[step.outputs[0]].meta.bytes();
+                let bytes = self.placed.program.storages[step.outputs[0]].meta().bytes();
                 let (from, to) = (self.slot(step.inputs[0])?, self.slot(step.outputs[0])?);
                 vec![Action::Copy { from, to, bytes: bytes.next_multiple_of(4) }]
             }
             Work::Host(op, layouts) => {
                 let inputs = self.slots(&step.inputs)?.into_iter().zip(layouts.iter().copied()).collect();
-                let metas = step.outputs.iter().map(|&y| self.placed.program.storages[y].meta);
+                let metas = step.outputs.iter().map(|&y| self.placed.program.storages[y].meta());
                 let metas: Vec<Meta> = metas.collect();
                 let outputs = self.slots(&step.outputs)?.into_iter().zip(metas).collect();
                 vec![Action::Host { op: Arc::clone(op), inputs, outputs }]
@@ -127,7 +127,7 @@ impl Assembly<'_> {
             functions: step.body().map_or(Vec::new(), Body::functions),
             reads: self.slots(&reads)?,
             writes: self.slots(&step.outputs)?,
-            results: step.outputs.iter().map(|&output| self.placed.program.storages[output].meta).collect(),
+            results: step.outputs.iter().map(|&output| self.placed.program.storages[output].layout).collect(),
             actions,
         })
     }
@@ -135,13 +135,13 @@ impl Assembly<'_> {
     fn pointwise(&mut self, body: &Body, output: StorageId) -> Result<Vec<Action>> {
         let kernel = &shaders::POINTWISE;
         let storages = &self.placed.program.storages;
-        let meta = storages[output].meta;
+        let meta = storages[output].meta();
         let home = self.placed.home[output];
         let lanes = lanes(kernel);
         let groups = meta.shape.elements().div_ceil(lanes);
         // Bytes of a group of each storage that is read or written group by group, in ranges.
         let limit = self.caps.max_binding_bytes;
-        let fits = |storage: StorageId| padded(storages[storage].meta.bytes()) <= limit;
+        let fits = |storage: StorageId| padded(storages[storage].meta().bytes()) <= limit;
         let group_bytes = |meta: Meta| (lanes * meta.dtype.size()) as u64;
         let in_step = |load: &Load| {
             load.layout.is_dense()
@@ -241,7 +241,7 @@ impl Assembly<'_> {
             None => kernel.shader(None),
             Some(body) => {
                 let own = self.placed.home[step.outputs[0]];
-                let dtype = self.placed.program.storages[step.outputs[0]].meta.dtype;
+                let dtype = self.placed.program.storages[step.outputs[0]].meta().dtype;
                 let first = kernel.bindings.len() + 1;
                 let home = &self.placed.home;
                 let whole = |_: &Load| false;
@@ -274,7 +274,7 @@ impl Assembly<'_> {
         mut windows: Vec<Option<Window>>,
     ) -> Vec<Option<Window>> {
         for ((storage, slot), window) in storages.iter().zip(slots).zip(&mut windows) {
-            let bytes = padded(self.placed.program.storages[*storage].meta.bytes());
+            let bytes = padded(self.placed.program.storages[*storage].meta().bytes());
             if window.is_none() && self.plan.slots[*slot].bytes > self.caps.max_binding_bytes {
                 *window = Some(Window { offset: 0, bytes });
             }

@@ -80,7 +80,7 @@ fn widens(program: &Program, step: &Step) -> bool {
         Work::Pointwise(Body { loads, instructions, .. }) => {
             matches!(loads[..], [Load { layout, .. }] if layout.meta.dtype.is_half())
                 && matches!(instructions[..], [Instruction::Load(_), Instruction::Call(..)])
-                && program.storages[step.outputs[0]].meta.dtype == DType::F32
+                && program.storages[step.outputs[0]].meta().dtype == DType::F32
         }
         _ => false,
     }
@@ -95,7 +95,7 @@ fn join(
     storage: StorageId,
     caps: &Caps,
 ) -> Option<Step> {
-    let elements = |s: StorageId| program.storages[s].meta.shape.elements();
+    let elements = |s: StorageId| program.storages[s].meta().shape.elements();
     let in_step =
         body.loads.iter().filter(|load| load.storage == storage).all(|load| {
             load.layout.is_contiguous() && load.layout.meta.shape.elements() == elements(storage)
@@ -128,8 +128,8 @@ fn join(
             let fits = body.loads.len() + kernel.bindings.len() <= caps.max_storage_buffers as usize
                 && stores(
                     kernel,
-                    program.storages[storage].meta.dtype,
-                    program.storages[reader.outputs[0]].meta.dtype,
+                    program.storages[storage].meta().dtype,
+                    program.storages[reader.outputs[0]].meta().dtype,
                 );
             let mut work = work.clone();
             work.epilogue = Some(body);

@@ -1,11 +1,12 @@
 //! lower: nodes become steps on storages. Views disappear into the layouts of those who read them.
 
+use std::borrow::Cow;
 use std::panic::Location;
 use std::sync::Arc;
 
 use anygrad_graph::core::{Array, Caps, DType, Error, Result};
 use anygrad_graph::{
-    Call, Graph, Kernels, Layout, Lowering, Meta, Node, NodeId, Op, Origin, Tensor, ValueId,
+    Arrangement, Call, Graph, Kernels, Layout, Lowering, Meta, Node, NodeId, Op, Origin, Tensor, ValueId,
 };
 
 use crate::assemble::padded;
@@ -28,12 +29,23 @@ pub(crate) enum Source {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Storage {
-    pub(crate) meta: Meta,
+    /// How the elements stand: dense from the start, mostly row-major.
+    pub(crate) layout: Layout,
     pub(crate) source: Source,
 }
 
+impl Storage {
+    pub(crate) fn new(layout: Layout, source: Source) -> Self {
+        Storage { layout, source }
+    }
+
+    pub(crate) fn meta(&self) -> Meta {
+        self.layout.meta
+    }
+}
+
 /// A value: a storage seen through a layout.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Value {
     pub(crate) storage: StorageId,
     pub(crate) layout: Layout,
@@ -113,6 +125,8 @@ pub(crate) struct Program {
     pub(crate) outputs: Vec<(Meta, StorageId)>,
     /// `(state, its next value)`; both row-major from the start.
     pub(crate) updates: Vec<(StorageId, StorageId)>,
+    /// What was copied of inputs, states and constants: a value, and where it stands as well.
+    copies: Vec<(Value, Value)>,
 }
 
 impl Program {
@@ -132,24 +146,44 @@ impl Program {
         self.steps = steps;
     }
 
-    fn add_storage(&mut self, meta: Meta, source: Source) -> StorageId {
-        self.storages.push(Storage { meta, source });
+    fn add_storage(&mut self, layout: Layout, source: Source) -> StorageId {
+        self.storages.push(Storage { layout, source });
         self.storages.len() - 1
     }
 
     /// A storage with the elements of a value, row-major: its own where it is that already.
     fn contiguous(&mut self, value: &Value, blame: Blame) -> StorageId {
-        let whole = value.layout.meta.shape.elements() == self.storages[value.storage].meta.shape.elements();
+        let whole =
+            value.layout.meta.shape.elements() == self.storages[value.storage].meta().shape.elements();
         if value.layout.is_contiguous() && whole { value.storage } else { self.copy(value, blame) }
     }
 
     /// A new storage with the elements of a value, row-major.
-    pub(crate) fn copy(&mut self, value: &Value, (line, node): Blame) -> StorageId {
-        let meta = value.layout.meta;
-        let output = self.add_storage(meta, Source::Step);
+    pub(crate) fn copy(&mut self, value: &Value, blame: Blame) -> StorageId {
+        self.copy_as(value, Layout::contiguous(value.layout.meta), blame)
+    }
+
+    /// A storage with the elements of a value in another layout, which is dense from the start: a copy
+    /// made before, of what stays as it is throughout a run, or a new one.
+    fn arranged(&mut self, value: &Value, layout: Layout, blame: Blame) -> StorageId {
+        let known = self.copies.iter().find(|(from, to)| from == value && to.layout == layout);
+        if let Some((_, copy)) = known {
+            return copy.storage;
+        }
+        let storage = self.copy_as(value, layout, blame);
+        if !matches!(self.storages[value.storage].source, Source::Step) {
+            self.copies.push((value.clone(), Value { storage, layout }));
+        }
+        storage
+    }
+
+    /// A new storage with the elements of a value in another layout, which is dense from the start.
+    fn copy_as(&mut self, value: &Value, layout: Layout, (line, node): Blame) -> StorageId {
+        let order = order_of(&layout);
+        let output = self.add_storage(layout, Source::Step);
         let mut body = Body::default();
-        let element = body.push_load(Load { storage: value.storage, layout: value.layout });
-        body.push(Instruction::Call(identity(meta.dtype), vec![element]));
+        let element = body.push_load(Load { storage: value.storage, layout: value.layout.permuted(&order) });
+        body.push(Instruction::Call(identity(layout.meta.dtype), vec![element]));
         self.steps.push(Step {
             name: "copy".into(),
             line,
@@ -187,8 +221,9 @@ pub(crate) fn lower(
             (None, Origin::State(name)) => Source::State(name),
             (None, _) => continue,
         };
-        let storage = program.add_storage(graph.meta(id), source);
-        values.values[id.index()] = Some(Value { storage, layout: Layout::contiguous(graph.meta(id)) });
+        let layout = Layout::contiguous(graph.meta(id));
+        let storage = program.add_storage(layout, source);
+        values.values[id.index()] = Some(Value { storage, layout });
     }
     for node in graph.nodes() {
         let known = |y: &ValueId| constants[y.index()].is_some() || !live[y.index()];
@@ -233,25 +268,26 @@ fn lower_node(
         _ => None,
     });
     let metas: Vec<Meta> = node.outputs.iter().map(|y| graph.meta(*y)).collect();
-    let mut x = Vec::with_capacity(node.inputs.len());
     let halves = values.halves_for(node, &metas);
-    for (i, id) in node.inputs.iter().enumerate() {
-        if let Some(halves) = &halves {
-            x.push(halves[i].clone());
-            continue;
+    let reads_halves = halves.is_some();
+    let known = || node.inputs.iter().map(|id| values.values[id.index()].clone()).collect();
+    let x: Option<Vec<Value>> = halves.or_else(known);
+    let mut x = x.ok_or_else(|| Error::internal("an input was not computed"))?;
+    let layouts = |x: &[Value]| x.iter().map(|value| value.layout).collect::<Vec<Layout>>();
+    let (arrangement, caps) = arranged(&*node.op, &layouts(&x), &metas, caps);
+    let caps = &*caps;
+    debug_assert_eq!(arrangement, node.op.arrange(&arrangement.inputs, &metas, caps), "{:?}", node.op);
+    if !reads_halves {
+        for (value, wanted) in x.iter_mut().zip(&arrangement.inputs) {
+            if !value.layout.stands_as(wanted) {
+                value.storage = program.arranged(value, *wanted, (line, node_id));
+            }
+            value.layout = *wanted;
         }
-        let value = values.values[id.index()].clone();
-        let mut value = value.ok_or_else(|| Error::internal(format!("input {i} was not computed")))?;
-        if !node.op.accepts(i, &value.layout) {
-            let storage = program.copy(&value, (line, node_id));
-            value = Value { storage, layout: Layout::contiguous(value.layout.meta) };
-        }
-        x.push(value);
     }
     let shows = |meta: Meta| padded(meta.bytes()) <= caps.max_binding_bytes;
-    let storages = x.iter().map(|value| program.storages[value.storage].meta);
+    let storages = x.iter().map(|value| program.storages[value.storage].meta());
     let lower = |x: &[Layout], y: &[Meta]| permitted(&*node.op, x, y, caps);
-    let layouts = |x: &[Value]| x.iter().map(|value| value.layout).collect::<Vec<Layout>>();
     let mut lowering = None;
     if storages.chain(metas.iter().copied()).all(shows) {
         lowering = Some(lower(&layouts(&x), &metas)?);
@@ -267,43 +303,57 @@ fn lower_node(
         // What is not cut here is cut, or refused, when it becomes actions.
         (None, None) => (lower(&layouts(&x), &metas)?, Vec::new()),
     };
-    let whole = |(storage, meta): (StorageId, &Meta)| Value { storage, layout: Layout::contiguous(*meta) };
+    // Ranges of rows are lowered for row-major operands.
+    let split = !windows.is_empty();
+    let place = |program: &mut Program, layout: Layout| {
+        let storage = program.add_storage(layout, Source::Step);
+        Value { storage, layout }
+    };
+    let stored = |value: &Value| value.storage;
     let made = match lowering {
         None => {
-            let outputs: Vec<StorageId> =
-                metas.iter().map(|meta| program.add_storage(*meta, Source::Step)).collect();
+            let made: Vec<Value> =
+                metas.iter().map(|meta| place(program, Layout::contiguous(*meta))).collect();
             program.steps.push(Step {
                 name: node.op.name().into(),
                 line,
                 node: node_id,
                 work: Work::Host(Arc::clone(&node.op), layouts(&x)),
-                inputs: x.iter().map(|value| value.storage).collect(),
-                outputs: outputs.clone(),
+                inputs: x.iter().map(stored).collect(),
+                outputs: made.iter().map(stored).collect(),
             });
-            outputs.into_iter().zip(&metas).map(whole).collect()
+            made
         }
         Some(Lowering::View(layout)) => vec![Value { storage: x[0].storage, layout }],
         Some(Lowering::Pointwise(call)) => {
             if x[0].layout.meta.dtype.is_half() && metas[0].dtype == DType::F32 {
                 values.halves[node.outputs[0].index()] = Some(x[0].clone());
             }
+            let layout = common_layout(&x, metas[0]);
+            let order = order_of(&layout);
+            x.iter_mut().for_each(|value| value.layout = value.layout.permuted(&order));
             let body = body_of(call, &x, program);
-            let output = program.add_storage(metas[0], Source::Step);
+            let output = place(program, layout);
             program.steps.push(Step {
                 name: node.op.name().into(),
                 line,
                 node: node_id,
                 work: Work::Pointwise(body),
                 inputs: Vec::new(),
-                outputs: vec![output],
+                outputs: vec![output.storage],
             });
-            vec![Value { storage: output, layout: Layout::contiguous(metas[0]) }]
+            vec![output]
         }
         Some(Lowering::Kernels(kernels)) => {
-            let outputs: Vec<StorageId> =
-                metas.iter().map(|meta| program.add_storage(*meta, Source::Step)).collect();
-            let scratch =
-                kernels.scratch.iter().map(|meta| program.add_storage(*meta, Source::Step)).collect();
+            let made: Vec<Value> = match split {
+                true => metas.iter().map(|meta| place(program, Layout::contiguous(*meta))).collect(),
+                false => arrangement.outputs.iter().map(|layout| place(program, *layout)).collect(),
+            };
+            let scratch = kernels
+                .scratch
+                .iter()
+                .map(|meta| program.add_storage(Layout::contiguous(*meta), Source::Step))
+                .collect();
             program.steps.push(Step {
                 name: node.op.name().into(),
                 line,
@@ -315,16 +365,45 @@ fn lower_node(
                     epilogue: None,
                     windows,
                 }),
-                inputs: x.iter().map(|value| value.storage).collect(),
-                outputs: outputs.clone(),
+                inputs: x.iter().map(stored).collect(),
+                outputs: made.iter().map(stored).collect(),
             });
-            outputs.into_iter().zip(&metas).map(whole).collect()
+            made
         }
     };
     for (id, value) in node.outputs.iter().zip(made) {
         values.values[id.index()] = Some(value);
     }
     Ok(())
+}
+
+/// How the operands of an operator stand, and the capabilities that it is lowered for: those of every
+/// adapter where its best kernels are excluded.
+fn arranged<'a>(op: &dyn Op, x: &[Layout], y: &[Meta], caps: &'a Caps) -> (Arrangement, Cow<'a, Caps>) {
+    let best = op.arrange(x, y, caps);
+    let excluded = |lowering: Lowering| lowering.uses(|name| caps.excludes(name)).is_some();
+    if caps.excluded.is_empty() || !op.lower(&best.inputs, y, caps).is_ok_and(excluded) {
+        return (best, Cow::Borrowed(caps));
+    }
+    let portable = caps.portable();
+    (op.arrange(x, y, &portable), Cow::Owned(portable))
+}
+
+/// How the result of a pointwise function stands: as the first input that has all of its elements, if
+/// that is row-major or channels last; row-major otherwise.
+fn common_layout(x: &[Value], y: Meta) -> Layout {
+    let dense = x.iter().filter_map(|value| {
+        let layout = Layout { meta: y, ..value.layout };
+        let known = [Layout::contiguous(y), Layout::channels_last(y)];
+        // Of three axes, channels last is also what a transposed sequence looks like.
+        known.into_iter().take(if y.shape.rank() > 3 { 2 } else { 1 }).find(|known| layout.stands_as(known))
+    });
+    dense.into_iter().next().unwrap_or_else(|| Layout::contiguous(y))
+}
+
+/// The order of the axes in a storage.
+fn order_of(layout: &Layout) -> Vec<usize> {
+    layout.memory_order().unwrap_or_else(|| (0..layout.shape().rank()).collect())
 }
 
 /// How an operator runs without what is excluded: as the adapter does it best, as every adapter does

@@ -4,7 +4,7 @@
 //! operators that work in place are given an input that may be overwritten. Where that is not so,
 //! a copy is added.
 
-use anygrad_graph::{Layout, Meta};
+use anygrad_graph::Layout;
 
 use crate::body::Load;
 use crate::lower::{KernelWork, Program, Source, Step, Storage, StorageId, Work};
@@ -39,7 +39,7 @@ impl Placed {
                 if self.may_overwrite(index, from, to) {
                     self.home[to] = self.home[from];
                 } else {
-                    let copy = self.add_storage(self.program.storages[from].meta);
+                    let copy = self.add_storage(self.program.storages[from].layout);
                     self.program.steps[index].inputs[input] = copy;
                     self.home[to] = copy;
                     self.program.steps.insert(index, copy_step(from, copy));
@@ -80,7 +80,7 @@ impl Placed {
         let step = &self.program.steps[writer];
         let element_for_element = |load: &Load| {
             load.layout == Layout::contiguous(load.layout.meta)
-                && load.layout.meta.bytes() == self.program.storages[state].meta.bytes()
+                && load.layout.meta.bytes() == self.program.storages[state].meta().bytes()
         };
         let reads_itself_well = match &step.work {
             Work::Pointwise(body) => {
@@ -103,8 +103,8 @@ impl Placed {
             || self.program.updates.iter().any(|(_, next)| *next == storage)
     }
 
-    fn add_storage(&mut self, meta: Meta) -> StorageId {
-        self.program.storages.push(Storage { meta, source: Source::Step });
+    fn add_storage(&mut self, layout: Layout) -> StorageId {
+        self.program.storages.push(Storage::new(layout, Source::Step));
         self.home.push(self.home.len());
         self.home.len() - 1
     }

@@ -93,8 +93,8 @@ pub struct Step {
     pub reads: Vec<SlotId>,
     /// Written slots.
     pub writes: Vec<SlotId>,
-    /// Shape and dtype of what is written, slot by slot.
-    pub results: Vec<Meta>,
+    /// What is written and how it stands, slot by slot.
+    pub results: Vec<Layout>,
     /// What the device does.
     pub actions: Vec<Action>,
 }

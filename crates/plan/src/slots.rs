@@ -24,7 +24,7 @@ pub(crate) fn assign(placed: &Placed) -> Slots {
     let lifetimes = lifetimes(placed);
     let storages = &placed.program.storages;
     let mut order: Vec<StorageId> = (0..storages.len()).filter(|&s| lifetimes[s].is_some()).collect();
-    order.sort_by_key(|&s| (std::cmp::Reverse(storages[s].meta.bytes()), s));
+    order.sort_by_key(|&s| (std::cmp::Reverse(storages[s].meta().bytes()), s));
     let mut slots = Slots { bytes: Vec::new(), slot_of_storage: vec![None; storages.len()] };
     let mut busy: Vec<Vec<Lifetime>> = Vec::new();
     for storage in order {
@@ -32,7 +32,7 @@ pub(crate) fn assign(placed: &Placed) -> Slots {
         let free =
             busy.iter().position(|taken| taken.iter().all(|&(begin, end)| last < begin || end < first));
         let slot = free.unwrap_or_else(|| {
-            slots.bytes.push(storages[storage].meta.bytes());
+            slots.bytes.push(storages[storage].meta().bytes());
             busy.push(Vec::new());
             busy.len() - 1
         });

@@ -246,11 +246,15 @@ impl<'d> Debug<'d> {
             let (own, after) = rest.split_at(step.actions.len());
             rest = after;
             own.iter().try_for_each(|action| action.run(self.device))?;
-            for (result, (&slot, &meta)) in step.writes.iter().zip(&step.results).enumerate() {
+            for (result, (&slot, layout)) in step.writes.iter().zip(&step.results).enumerate() {
+                let meta = layout.meta;
                 if !meta.dtype.is_float() {
                     continue;
                 }
-                let numbers = read_array(self.device, &self.buffers[slot], meta).await?.to_f64();
+                let mut numbers = read_array(self.device, &self.buffers[slot], meta).await?.to_f64();
+                if !layout.is_contiguous() {
+                    numbers = layout.positions().into_iter().map(|position| numbers[position]).collect();
+                }
                 let Some(found) = odd(meta, &numbers, is_odd) else { continue };
                 let kernels = step.actions.iter().filter_map(|action| match action {
                     Action::Dispatch { kernel, .. } => Some(*kernel),

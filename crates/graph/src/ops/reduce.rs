@@ -11,8 +11,8 @@ use anygrad_shaders::{self as shaders, ReduceIntegerParams, ReduceParams, Reduce
 
 use super::rows::RowKernels;
 use crate::{
-    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor, Tolerance,
-    Values, workgroups,
+    Arrangement, At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor,
+    Tolerance, Values, workgroups,
 };
 
 /// Numbered as in `shaders/shared/reduction.wgsl`.
@@ -161,6 +161,18 @@ impl Reduce {
 }
 
 impl Reduce {
+    /// Sizes before, in and behind the reduced axes as they stand in memory, and the order of all axes
+    /// there; `None` where the reduced axes are apart, or the elements not dense.
+    fn in_memory(&self, x: &Layout) -> Option<((usize, usize, usize), Vec<usize>)> {
+        let order = x.memory_order()?;
+        let size = |axes: &[usize]| axes.iter().map(|&axis| x.shape()[axis]).product::<usize>();
+        let is_reduced = |axis: &usize| (self.first..self.last).contains(axis);
+        let first = order.iter().position(is_reduced)?;
+        let last = first + self.last - self.first;
+        let together = order.get(first..last)?.iter().all(is_reduced);
+        together.then(|| ((size(&order[..first]), size(&order[first..last]), size(&order[last..])), order))
+    }
+
     /// In 64 bits, whose lower half is what wraps around in 32.
     fn of_integers(&self, dtype: DType, terms: impl Iterator<Item = i64>) -> f64 {
         let result = match self.kind {
@@ -242,43 +254,67 @@ impl Op for Reduce {
         vec![Some(winner * (dy / winner.sum(&axes, true)))]
     }
 
-    fn lower(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        let (outer, middle, inner) = self.split(&x[0].shape());
-        let dtype = y[0].dtype;
-        let mut kernels = Kernels::default();
-        let (mut from, mut left) = (Operand::Input(0), middle);
-        loop {
-            let terms = if inner == 1 && dtype.is_float() {
-                row_terms(outer, left)
-            } else {
-                column_terms(outer, left, inner, caps)
-            };
-            let parts = left.div_ceil(terms).max(1);
-            let to = if parts == 1 {
-                Operand::Output(0)
-            } else {
-                kernels.scratch.push(Meta { shape: Shape::new(&[outer * parts * inner])?, dtype });
-                Operand::Scratch(kernels.scratch.len() - 1)
-            };
-            let (parts, terms) = (parts as u32, terms as u32);
-            let pass = Pass { kind: self.kind, outer, middle: left, inner, parts, terms };
-            let bindings = vec![from, to];
-            kernels.dispatches.push(if !dtype.is_float() {
-                pass.integers(dtype, bindings)
-            } else if inner == 1 {
-                pass.rows(bindings, caps)
-            } else {
-                pass.columns(bindings)
-            });
-            if parts == 1 {
-                return Ok(Lowering::Kernels(kernels));
+    fn arrange(&self, x: &[Layout], y: &[Meta], _caps: &Caps) -> Arrangement {
+        let row_major = Arrangement::row_major(x, y);
+        match self.in_memory(&x[0]) {
+            Some((_, order)) => {
+                Arrangement { inputs: x.to_vec(), outputs: vec![Layout::in_order(y[0], &order)] }
             }
-            (from, left) = (to, parts as usize);
+            None => row_major,
         }
+    }
+
+    fn lower(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Lowering> {
+        let in_memory = self.in_memory(&x[0]).map(|(sizes, _)| sizes);
+        let (outer, middle, inner) = in_memory.unwrap_or_else(|| self.split(&x[0].shape()));
+        let mut kernels = Kernels::default();
+        let ends = [Operand::Input(0), Operand::Output(0)];
+        passes(&mut kernels, self.kind, [outer, middle, inner], y[0].dtype, ends, caps)?;
+        Ok(Lowering::Kernels(kernels))
     }
 
     fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {
         Rows::first_axis(&y[0], &[true]).filter(|_| self.first > 0)
+    }
+}
+
+/// Adds the dispatches that reduce the middle axis of `[outer, middle, inner]`, from one operand to another.
+pub(super) fn passes(
+    kernels: &mut Kernels,
+    kind: Kind,
+    [outer, middle, inner]: [usize; 3],
+    dtype: DType,
+    [mut from, end]: [Operand; 2],
+    caps: &Caps,
+) -> Result<()> {
+    let mut left = middle;
+    loop {
+        let terms = if inner == 1 && dtype.is_float() {
+            row_terms(outer, left)
+        } else {
+            column_terms(outer, left, inner, caps)
+        };
+        let parts = left.div_ceil(terms).max(1);
+        let to = if parts == 1 {
+            end
+        } else {
+            kernels.scratch.push(Meta { shape: Shape::new(&[outer * parts * inner])?, dtype });
+            Operand::Scratch(kernels.scratch.len() - 1)
+        };
+        let (parts, terms) = (parts as u32, terms as u32);
+        let pass = Pass { kind, outer, middle: left, inner, parts, terms };
+        let bindings = vec![from, to];
+        kernels.dispatches.push(if !dtype.is_float() {
+            pass.integers(dtype, bindings)
+        } else if inner == 1 {
+            pass.rows(bindings, caps)
+        } else {
+            pass.columns(bindings)
+        });
+        if parts == 1 {
+            return Ok(());
+        }
+        (from, left) = (to, parts as usize);
     }
 }
 

@@ -1,4 +1,5 @@
 use super::Conv;
+use crate::ops::Pool;
 use crate::{Case, Tolerance};
 
 /// A case of `x.conv2d(w)`: x `[n, c, h, w]`, `out_channels` and kernel.
@@ -81,6 +82,46 @@ fn tries() -> Vec<Try> {
     ]
 }
 
+/// Convolutions whose images other operators read: with channels last where an adapter prefers that.
+fn images_in_a_row() -> Vec<Case> {
+    let pad = Conv { padding: [[1; 2]; 2], ..Conv::default() };
+    let half = Conv { stride: [2; 2], ..pad };
+    let tolerances = |case: Case, terms: usize| {
+        case.tolerance(Tolerance::sum(terms))
+            .gradient_tolerance(Tolerance { relative: 4e-5, ..Tolerance::sum(16 * terms) })
+    };
+    let two = Case::new("conv2d twice with biases, residual and pooling", move |x| {
+        let y = x[0].conv_nd_with_bias(x[1], x[2], pad).tanh();
+        let z = y.conv_nd_with_bias(x[3], x[4], pad) + y;
+        z.max_pool2d(Pool::new([2, 2]))
+    });
+    let two = two.input(&[2, 3, 7, 6]).input(&[36, 3, 3, 3]).input(&[36]).input(&[36, 36, 3, 3]).input(&[36]);
+    let strided = Case::new("conv2d stride 2 behind 1x1", move |x| {
+        x[0].conv2d(x[1], Conv::default()).sigmoid().conv2d(x[2], half).mean(&[2, 3], false)
+    });
+    let strided = strided.input(&[3, 5, 9, 5]).input(&[8, 5, 1, 1]).input(&[12, 8, 3, 3]);
+    let wide = Case::new("conv2d wide with bias", move |x| x[0].conv_nd_with_bias(x[1], x[2], pad));
+    let wide = wide.input(&[2, 16, 5, 12]).input(&[20, 16, 3, 3]).input(&[20]);
+    let grouped = Conv { groups: 3, ..pad };
+    let groups = Case::new("conv2d groups with bias", move |x| x[0].conv_nd_with_bias(x[1], x[2], grouped));
+    let groups = groups.input(&[2, 6, 5, 7]).input(&[9, 2, 3, 3]).input(&[9]);
+    let flat = Case::new("conv2d flattened", move |x| {
+        let y = x[0].conv_nd_with_bias(x[1], x[2], half);
+        y.reshape(&[3, 48]).softmax(-1)
+    });
+    let flat = flat.input(&[3, 2, 8, 5]).input(&[4, 2, 3, 3]).input(&[4]);
+    let line = Case::new("conv1d with bias", |x| x[0].conv_nd_with_bias(x[1], x[2], Conv::<1>::default()));
+    let line = line.input(&[2, 3, 9]).input(&[5, 3, 4]).input(&[5]);
+    vec![
+        tolerances(two, 9 * 36 * 4),
+        tolerances(strided, 9 * 8 * 4),
+        tolerances(wide, 9 * 16),
+        tolerances(groups, 18),
+        tolerances(flat, 18 * 4),
+        tolerances(line, 12),
+    ]
+}
+
 pub(in super::super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for Try { name, x, out_channels, kernel, conv } in tries() {
@@ -95,6 +136,7 @@ pub(in super::super) fn cases() -> Vec<Case> {
             .gradient_tolerance(Tolerance { relative: 2e-5, ..Tolerance::sum(4 * gradient_terms) });
         cases.push(case);
     }
+    cases.extend(images_in_a_row());
     let same = Conv::same([8, 11], [3, 4], [2, 1], [1, 2]);
     cases.push(
         Case::new("conv2d same padding", move |x| x[0].conv2d(x[1], same))

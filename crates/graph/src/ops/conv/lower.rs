@@ -1,8 +1,9 @@
-use anygrad_core::{Caps, Error, Result, Shape};
+use anygrad_core::{Caps, DType, Error, Result, Shape};
 use anygrad_shaders::{self as shaders, ConvDirectParams, ConvDirectWeightParams, ReduceParams};
 
 use super::geometry::Geometry;
 use super::rows;
+use crate::ops::reduce::{Kind, passes};
 use crate::{Dispatch, Kernels, Lowering, Meta, Operand, workgroups};
 
 /// Pixels, or columns of the weight, that one invocation of the direct kernels makes.
@@ -173,7 +174,24 @@ fn image(conv: &Geometry, input_gradient: bool, caps: &Caps) -> Result<Lowering>
     Ok(Lowering::Kernels(kernels))
 }
 
-pub(super) fn weight_gradient(conv: &Geometry, caps: &Caps) -> Result<Lowering> {
+/// dw, and the sums of dy over each channel by reductions of their own.
+pub(super) fn weight_and_bias_gradient(conv: &Geometry, bias: bool, caps: &Caps) -> Result<Lowering> {
+    let mut lowering = weight_gradient(conv, caps)?;
+    if let (true, Lowering::Kernels(kernels)) = (bias, &mut lowering) {
+        let channels = conv.groups * conv.out_channels;
+        let sum = Kind::Sum;
+        let images = Operand::Scratch(kernels.scratch.len());
+        kernels.scratch.push(Meta::f32(Shape::new(&[conv.batch, channels])?));
+        let pixels = conv.output.iter().product();
+        let ends = [Operand::Input(1), images];
+        passes(kernels, sum, [conv.batch * channels, pixels, 1], DType::F32, ends, caps)?;
+        let ends = [images, Operand::Output(1)];
+        passes(kernels, sum, [1, conv.batch, channels], DType::F32, ends, caps)?;
+    }
+    Ok(lowering)
+}
+
+fn weight_gradient(conv: &Geometry, caps: &Caps) -> Result<Lowering> {
     if rows::fits(conv, caps) && conv.in_channels > 0 && conv.out_channels > 2 {
         return rows::weight_gradient(conv, caps);
     }

@@ -2,7 +2,7 @@
 
 use anygrad_core::{Error, Result};
 
-use super::{Conv, Convolution, InputGrad, last};
+use super::{Biased, Conv, Convolution, InputGrad, last, spread};
 use crate::{Tensor, ValueId};
 
 /// Refuses other numbers of axes than those that have kernels.
@@ -23,6 +23,26 @@ impl<'g> Tensor<'g> {
             Ok(()) => self.apply(Convolution { conv: conv.in_space(), axes: N }, &[self, weight]),
             Err(error) => self.fail(error.context("conv_nd")),
         }
+    }
+
+    /// [`Tensor::conv_nd`] plus `bias` `[out_c]`, whose gradient is summed up with that of the weight.
+    #[track_caller]
+    pub fn conv_nd_with_bias<const N: usize>(
+        self,
+        weight: Tensor<'g>,
+        bias: Tensor<'g>,
+        conv: Conv<N>,
+    ) -> Tensor<'g> {
+        let y = self.conv_nd(weight, conv);
+        if y.is_poison() || bias.is_poison() {
+            return self.graph().tensor(ValueId::POISON);
+        }
+        if bias.shape()[..] != y.shape()[1..2] {
+            let message = format!("conv_nd: {} channels take no bias {}", y.shape()[1], bias.shape());
+            return self.fail(Error::shape(message));
+        }
+        let y = y + spread(bias, N);
+        y.apply(Biased { conv: conv.in_space(), axes: N }, &[y, self, weight, bias])
     }
 
     /// [`Tensor::conv_nd`] of lines: x `[n, c, l]` with `weight` `[out_c, c / groups, kernel]`.

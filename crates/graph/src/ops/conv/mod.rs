@@ -11,16 +11,18 @@ mod geometry;
 mod lower;
 mod methods;
 mod options;
+mod pixels;
 mod rows;
 mod volume_cases;
 
 use anygrad_core::{Caps, Result, Shape};
 
-use crate::{At, Grads, Layout, Lowering, Meta, Op, Rows, Tensor, Values};
+use crate::{Arrangement, At, Grads, Layout, Lowering, Meta, Op, Rows, Tensor, Values};
 
 use geometry::Geometry;
 pub use options::Conv;
 pub(super) use options::last;
+use pixels::Product;
 
 pub(super) fn cases() -> Vec<crate::Case> {
     [cases::cases(), volume_cases::cases()].concat()
@@ -41,12 +43,66 @@ struct InputGrad {
     input: [usize; 3],
 }
 
-/// dw from x and dy.
+/// dw from x and dy; and the sum of dy over each channel, the gradient of a bias.
 #[derive(Debug)]
 struct WeightGrad {
     conv: Conv<3>,
     axes: usize,
     kernel: [usize; 3],
+    bias: bool,
+}
+
+/// The first input itself, y = conv(x, w) + b, with the gradients of weight and bias taken together.
+/// Inputs: y, x, w, b.
+#[derive(Debug)]
+struct Biased {
+    conv: Conv<3>,
+    axes: usize,
+}
+
+/// `[channels]` beside the axes of an image.
+fn spread(bias: Tensor<'_>, axes: usize) -> Tensor<'_> {
+    bias.reshape(&[&*bias.shape(), &[1, 1, 1][..axes]].concat())
+}
+
+impl Op for Biased {
+    fn name(&self) -> &'static str {
+        "biased"
+    }
+
+    fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {
+        Ok(vec![x[0]])
+    }
+
+    fn reference(&self, x: &[&Values], y: &mut [Values]) {
+        y[0].data.copy_from_slice(&x[0].data);
+    }
+
+    /// Through x, w and b alone: y follows from them.
+    fn gradient<'g>(&self, at: &At<'g, '_>) -> Grads<'g> {
+        let (x, w, dy) = (at.x[1], at.x[2], at.dy());
+        let dx = at.wanted[1].then(|| input_gradient(self.conv, dy, w, x.shape()));
+        let (dw, db) = match (at.wanted[2], at.wanted[3]) {
+            (true, true) => {
+                let (dw, db) = weight_and_bias_gradient(self.conv, x, dy, w.shape());
+                (Some(dw), Some(db))
+            }
+            (dw, db) => {
+                let axes: Vec<isize> = [0].into_iter().chain(2..self.axes as isize + 2).collect();
+                let dw = dw.then(|| weight_gradient(self.conv, x, dy, w.shape()));
+                (dw, db.then(|| dy.sum(&axes, false)))
+            }
+        };
+        vec![None, dx, dw, db]
+    }
+
+    fn lower(&self, x: &[Layout], _y: &[Meta], _caps: &Caps) -> Result<Lowering> {
+        Ok(Lowering::View(x[0]))
+    }
+
+    fn accepts(&self, _input: usize, _layout: &Layout) -> bool {
+        true
+    }
 }
 
 impl Op for Convolution {
@@ -73,7 +129,17 @@ impl Op for Convolution {
     }
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        lower::forward(&Geometry::new(&self.conv, self.axes, x[0].meta, x[1].meta)?, caps)
+        let geometry = Geometry::new(&self.conv, self.axes, x[0].meta, x[1].meta)?;
+        if pixels::stands(&x[0]) {
+            Ok(pixels::image(&geometry, false))
+        } else {
+            lower::forward(&geometry, caps)
+        }
+    }
+
+    fn arrange(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Arrangement {
+        let geometry = Geometry::new(&self.conv, self.axes, x[0].meta, x[1].meta);
+        arrange(geometry, Product::Forward, x, y, caps)
     }
 
     fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {
@@ -86,7 +152,25 @@ fn input_gradient<'g>(conv: Conv<3>, dy: Tensor<'g>, w: Tensor<'g>, x: Shape) ->
 }
 
 fn weight_gradient<'g>(conv: Conv<3>, x: Tensor<'g>, dy: Tensor<'g>, w: Shape) -> Tensor<'g> {
-    x.apply(WeightGrad { conv, axes: w.rank() - 2, kernel: last(&w[2..], 1) }, &[x, dy])
+    x.apply(WeightGrad { conv, axes: w.rank() - 2, kernel: last(&w[2..], 1), bias: false }, &[x, dy])
+}
+
+/// The gradients of the weight and of a bias, which is summed up on the way.
+fn weight_and_bias_gradient<'g>(
+    conv: Conv<3>,
+    x: Tensor<'g>,
+    dy: Tensor<'g>,
+    w: Shape,
+) -> (Tensor<'g>, Tensor<'g>) {
+    let op = WeightGrad { conv, axes: w.rank() - 2, kernel: last(&w[2..], 1), bias: true };
+    let both = x.apply_all(op, &[x, dy]);
+    (both[0], both[both.len() - 1])
+}
+
+/// Images with channels last where that pays, row-major otherwise.
+fn arrange(conv: Result<Geometry>, product: Product, x: &[Layout], y: &[Meta], caps: &Caps) -> Arrangement {
+    let last = conv.ok().and_then(|conv| pixels::arrange(&conv, product, x, y, caps));
+    last.unwrap_or_else(|| Arrangement::row_major(x, y))
 }
 
 /// `[first, second, sizes...]`, of three sizes those that count for so many axes.
@@ -138,7 +222,15 @@ impl Op for InputGrad {
     }
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        lower::input_gradient(&self.geometry(x[0].meta, x[1].meta)?, caps)
+        let geometry = self.geometry(x[0].meta, x[1].meta)?;
+        match pixels::stands(&x[0]) {
+            true => Ok(pixels::image(&geometry, true)),
+            false => lower::input_gradient(&geometry, caps),
+        }
+    }
+
+    fn arrange(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Arrangement {
+        arrange(self.geometry(x[0].meta, x[1].meta), Product::InputGradient, x, y, caps)
     }
 
     fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {
@@ -163,24 +255,48 @@ impl Op for WeightGrad {
     }
 
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {
-        Ok(vec![Meta::f32(self.geometry(x[0], x[1])?.weight_shape()?)])
+        let geometry = self.geometry(x[0], x[1])?;
+        let mut y = vec![Meta::f32(geometry.weight_shape()?)];
+        if self.bias {
+            y.push(Meta::f32(Shape::new(&[geometry.groups * geometry.out_channels])?));
+        }
+        Ok(y)
     }
 
     fn reference(&self, x: &[&Values], y: &mut [Values]) {
         let Ok(geometry) = self.geometry(x[0].meta, x[1].meta) else { return };
         geometry.for_each_product(|at_x, at_w, at_y| y[0].data[at_w] += x[0].data[at_x] * x[1].data[at_y]);
+        let dy = x[1];
+        let pixels = geometry.output.iter().product::<usize>();
+        if let [_, db] = y {
+            let channels = db.data.len();
+            for (i, slope) in dy.data.iter().enumerate() {
+                db.data[i / pixels % channels] += slope;
+            }
+        }
     }
 
     fn gradient<'g>(&self, at: &At<'g, '_>) -> Grads<'g> {
         // The sum of dw z over dw(x, dy) is the sum of dy y over y = conv(x, z).
         let (x, dy, z) = (at.x[0], at.x[1], at.dy());
-        vec![
-            at.wanted[0].then(|| input_gradient(self.conv, dy, z, x.shape())),
-            at.wanted[1].then(|| x.apply(Convolution { conv: self.conv, axes: self.axes }, &[x, z])),
-        ]
+        let of_weight = || x.apply(Convolution { conv: self.conv, axes: self.axes }, &[x, z]);
+        let of_bias = || {
+            let z = at.dys.get(1).copied().flatten()?;
+            Some(spread(z, self.axes).broadcast_to(&dy.shape()))
+        };
+        let of_dy = || of_bias().map_or_else(of_weight, |of_bias| of_weight() + of_bias);
+        vec![at.wanted[0].then(|| input_gradient(self.conv, dy, z, x.shape())), at.wanted[1].then(of_dy)]
     }
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        lower::weight_gradient(&self.geometry(x[0].meta, x[1].meta)?, caps)
+        let geometry = self.geometry(x[0].meta, x[1].meta)?;
+        match pixels::stands(&x[0]) {
+            true => pixels::weight_gradient(&geometry, self.bias),
+            false => lower::weight_and_bias_gradient(&geometry, self.bias, caps),
+        }
+    }
+
+    fn arrange(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Arrangement {
+        arrange(self.geometry(x[0].meta, x[1].meta), Product::WeightGradient, x, y, caps)
     }
 }

@@ -54,7 +54,7 @@ fn largest(windows: &Windows) -> &'static Kernel {
 }
 
 /// Whether all windows are 2 x 2, touch, and hold no padding: the common case, without loops.
-fn side_by_side(windows: &Windows) -> bool {
+pub(super) fn side_by_side(windows: &Windows) -> bool {
     let pool = &windows.pool;
     (pool.kernel, pool.stride, pool.dilation) == ([2; 2], [2; 2], [1; 2])
         && pool.padding.map(|[before, _]| before) == [0; 2]

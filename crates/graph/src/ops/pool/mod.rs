@@ -11,12 +11,13 @@ mod lower;
 mod methods;
 mod more_cases;
 mod options;
+mod pixels;
 mod unpool;
 mod window;
 
 use anygrad_core::{Caps, DType, Error, Result};
 
-use crate::{At, Case, Grads, Layout, Lowering, Meta, Op, Rows, Values};
+use crate::{Arrangement, At, Case, Grads, Layout, Lowering, Meta, Op, Rows, Values};
 
 pub use indices::IndexBase;
 pub use options::Pool;
@@ -104,7 +105,12 @@ impl Op for MaxPool {
     }
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        lower::max(&Windows::new(&self.0, x[0].meta)?, caps)
+        let windows = Windows::new(&self.0, x[0].meta)?;
+        if pixels::stands(&x[0]) { Ok(pixels::max(&windows)) } else { lower::max(&windows, caps) }
+    }
+
+    fn arrange(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Arrangement {
+        pixels::arrange(Windows::new(&self.0, x[0].meta).ok(), x, y, caps)
     }
 
     fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {
@@ -137,7 +143,15 @@ impl Op for MaxPoolGrad {
     }
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        lower::max_gradient(&Windows::new(&self.0, x[0].meta)?, caps)
+        let windows = Windows::new(&self.0, x[0].meta)?;
+        match pixels::stands(&x[0]) {
+            true => Ok(pixels::max_gradient(&windows)),
+            false => lower::max_gradient(&windows, caps),
+        }
+    }
+
+    fn arrange(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Arrangement {
+        pixels::arrange(Windows::new(&self.0, x[0].meta).ok(), x, y, caps)
     }
 
     fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {

@@ -108,11 +108,11 @@ impl<const N: usize> Layer for Convolution<N> {
             padding = [[0; 2]; N];
         }
         let conv = Conv { stride: self.stride, padding, dilation: self.dilation, groups: self.groups };
-        let mut y = padded.conv_nd(kernel, conv);
         let fan_in = self.kernel.iter().fold(per_group, |fan_in, &size| fan_in.saturating_mul(size));
-        if let Some(bias) = self.weights.bias(scope, self.filters, fan_in) {
-            y = y + bias.reshape(&[&[self.filters], &[1; N][..]].concat());
-        }
+        let y = match self.weights.bias(scope, self.filters, fan_in) {
+            Some(bias) => padded.conv_nd_with_bias(kernel, bias, conv),
+            None => padded.conv_nd(kernel, conv),
+        };
         self.weights.activation.apply(y)
     }
 }
