@@ -88,9 +88,8 @@ impl fmt::Debug for Buffer {
 }
 
 /// Read and written by kernels, and by copies.
-const STORAGE: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE
-    .union(wgpu::BufferUsages::COPY_SRC)
-    .union(wgpu::BufferUsages::COPY_DST);
+const STORAGE: wgpu::BufferUsages =
+    wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
 
 impl Device {
     /// A storage buffer of at least so many bytes, filled with zeros. The size is rounded up to a
@@ -135,7 +134,13 @@ impl Device {
         let (handle, counted) =
             self.allocate(label, size, usage, &self.inner().buffer_bytes).context(step)?;
         let is_shared = usage.contains(wgpu::BufferUsages::MAP_WRITE);
-        Ok(Buffer(Arc::new(Inner { handle, label: label.to_owned(), bytes: size, is_shared, _counted: counted })))
+        Ok(Buffer(Arc::new(Inner {
+            handle,
+            label: label.to_owned(),
+            bytes: size,
+            is_shared,
+            _counted: counted,
+        })))
     }
 
     /// Makes a buffer; when there is no memory, once more after freeing what nobody holds.

@@ -102,7 +102,8 @@ impl PendingRead {
         let inner = device.inner();
         #[cfg(not(target_arch = "wasm32"))]
         let answer = {
-            device.call("waiting for a copy", || crate::device::wait_for(&inner.device, Some(self.copied)))?;
+            device
+                .call("waiting for a copy", || crate::device::wait_for(&inner.device, Some(self.copied)))?;
             mapped.wait(|| inner.state.failed())
         };
         #[cfg(target_arch = "wasm32")]
