@@ -11,10 +11,10 @@ use anygrad_core::{Error, Result};
 
 use crate::buffer::Buffer;
 use crate::device::Device;
-#[cfg(not(target_arch = "wasm32"))]
-use crate::device::wait_for;
 use crate::guard::{keep, lock};
-use crate::read::{Signal, take_mapped};
+use crate::read::take_mapped;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::{device::wait_for, read::Signal};
 
 impl Device {
     /// Writes into mapped memory; `false` where the buffer cannot be mapped, or not now.
