@@ -59,8 +59,11 @@ fn main(
         sums[i] = vec4(0.0);
     }
     var source = n * params.depth * params.plane + pair * 2u * params.quads + quad;
-    var weights_from = block * 40u + lane;
-    for (var depth = 0u; depth < params.depth; depth++) {
+    // Counted in weights, from a start that depends on the workgroup: where the number of turns stands in
+    // the parameters alone, Mesa compiles the kernel anew for its value at every dispatch (8 ms).
+    let step = params.blocks * 40u;
+    let end = block * 40u + params.depth * step;
+    for (var first = block * 40u; first < end; first += step) {
         // Row r shifted by k pixels stands at r * 3 + k.
         var shifted: array<vec4<f32>, 12>;
         unroll for (var r = 0u; r < 4u; r++) {
@@ -77,7 +80,7 @@ fn main(
         }
         var weights: array<vec4<f32>, 5>;
         unroll for (var i = 0u; i < 5u; i++) {
-            weights[i] = w[weights_from + i * 8u];
+            weights[i] = w[first + lane + i * 8u];
         }
         unroll for (var c = 0u; c < 16u; c++) {
             {
@@ -94,7 +97,6 @@ fn main(
             }
         }
         source += params.plane;
-        weights_from += params.blocks * 40u;
     }
 
     if place >= params.places {

@@ -1,30 +1,19 @@
-//! Device memory: making, writing and reading buffers.
+//! Device memory: making and writing buffers.
 
 use std::fmt;
-use std::mem::ManuallyDrop;
-use std::sync::{Arc, Condvar, Mutex};
-#[cfg(not(target_arch = "wasm32"))]
-use std::{sync::PoisonError, time::Duration};
+use std::sync::Arc;
 
 use anygrad_core::{Context, Error, Result};
 
-use crate::device::{Device, FLUSH_BYTES, encode};
-use crate::guard::{Handle, State, keep, lock};
+use crate::device::{Device, FLUSH_BYTES};
+use crate::guard::{Handle, State};
+use crate::usage::{Counted, Tally};
 
 /// Sizes are rounded up to this, so that kernels may view any buffer as `vec4<f32>`.
 const SIZE_STEP: u64 = 16;
 
 /// Offsets and sizes of writes, reads and copies are multiples of this, by WebGPU's rules.
 const COPY_STEP: u64 = 4;
-
-/// Largest piece that one read moves at a time: what a read costs in memory besides its result.
-const READ_PIECE_BYTES: u64 = 64 << 20;
-
-/// Smallest staging buffer, so that small reads of different sizes share one.
-const MIN_STAGING_BYTES: u64 = 4 << 10;
-
-/// Staging memory that is kept for later reads.
-const MAX_POOLED_BYTES: u64 = 2 * READ_PIECE_BYTES;
 
 /// A buffer in the device's memory. Clones are the same buffer.
 #[derive(Clone)]
@@ -34,6 +23,9 @@ struct Inner {
     handle: Handle<wgpu::Buffer>,
     label: String,
     bytes: u64,
+    /// Whether the host can map it.
+    is_shared: bool,
+    _counted: Counted,
 }
 
 impl Buffer {
@@ -49,6 +41,10 @@ impl Buffer {
 
     pub(crate) fn raw(&self) -> &wgpu::Buffer {
         &self.0.handle
+    }
+
+    pub(crate) fn is_shared(&self) -> bool {
+        self.0.is_shared
     }
 
     pub(crate) fn check_device(&self, state: &Arc<State>) -> Result<()> {
@@ -91,6 +87,10 @@ impl fmt::Debug for Buffer {
     }
 }
 
+/// Read and written by kernels, and by copies.
+const STORAGE: wgpu::BufferUsages =
+    wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
+
 impl Device {
     /// A storage buffer of at least so many bytes, filled with zeros. The size is rounded up to a
     /// multiple of 16 and is never 0.
@@ -99,8 +99,17 @@ impl Device {
     /// The adapter allows no such size, memory is used up even after caches were freed, or the
     /// device failed.
     pub fn buffer(&self, label: &str, bytes: u64) -> Result<Buffer> {
-        use wgpu::BufferUsages as Usages;
-        self.make_buffer(label, bytes, Usages::STORAGE | Usages::COPY_SRC | Usages::COPY_DST)
+        self.make_buffer(label, bytes, STORAGE)
+    }
+
+    /// As [`Device::buffer`], for what the host writes or reads often. Where the device's memory is the
+    /// host's, as on software and integrated adapters, that takes no copy in between.
+    ///
+    /// # Errors
+    /// As for [`Device::buffer`].
+    pub fn shared_buffer(&self, label: &str, bytes: u64) -> Result<Buffer> {
+        let mapped = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::MAP_WRITE;
+        self.make_buffer(label, bytes, if self.inner().shares_memory { STORAGE | mapped } else { STORAGE })
     }
 
     /// A uniform buffer that holds these bytes: the parameters of many dispatches, each at an
@@ -122,12 +131,26 @@ impl Device {
         let size = size
             .ok_or_else(|| Error::unsupported(format!("the adapter's largest buffer has {limit} bytes")))
             .context(step)?;
-        let handle = self.allocate(label, size, usage).context(step)?;
-        Ok(Buffer(Arc::new(Inner { handle, label: label.to_owned(), bytes: size })))
+        let (handle, counted) =
+            self.allocate(label, size, usage, &self.inner().buffer_bytes).context(step)?;
+        let is_shared = usage.contains(wgpu::BufferUsages::MAP_WRITE);
+        Ok(Buffer(Arc::new(Inner {
+            handle,
+            label: label.to_owned(),
+            bytes: size,
+            is_shared,
+            _counted: counted,
+        })))
     }
 
     /// Makes a buffer; when there is no memory, once more after freeing what nobody holds.
-    fn allocate(&self, label: &str, size: u64, usage: wgpu::BufferUsages) -> Result<Handle<wgpu::Buffer>> {
+    pub(crate) fn allocate(
+        &self,
+        label: &str,
+        size: u64,
+        usage: wgpu::BufferUsages,
+        tally: &Arc<Tally>,
+    ) -> Result<(Handle<wgpu::Buffer>, Counted)> {
         let inner = self.inner();
         let descriptor =
             wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
@@ -141,7 +164,7 @@ impl Device {
             self.wait()?;
             create()
         })?;
-        Ok(Handle::new(buffer, &inner.state))
+        Ok((Handle::new(buffer, &inner.state), tally.count(size)))
     }
 
     /// Writes bytes into a buffer, ahead of all commands that are submitted later. The bytes are
@@ -153,164 +176,14 @@ impl Device {
         let step = || format!("writing {} bytes to buffer {}", bytes.len(), buffer.label());
         self.check().context(step)?;
         buffer.check_range(&self.inner().state, offset, bytes.len() as u64).context(step)?;
+        if self.write_mapped(buffer, offset, bytes).context(step)? {
+            return Ok(());
+        }
         let mut at = offset;
         for piece in bytes.chunks(FLUSH_BYTES as usize) {
             self.call("uploading", || self.upload(buffer.raw(), at, piece)).context(step)?;
             at += piece.len() as u64;
         }
         Ok(())
-    }
-
-    /// The bytes of a range of a buffer, after all that was submitted before. Offset and length
-    /// must be multiples of 4.
-    ///
-    /// Outside browsers the future is ready when it is first polled: it waits for the device.
-    ///
-    /// # Errors
-    /// The range is not inside the buffer or not aligned, memory is used up, or the device failed.
-    pub async fn read(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<u8>> {
-        let step = || format!("reading {bytes} bytes of buffer {}", buffer.label());
-        self.check().context(step)?;
-        buffer.check_range(&self.inner().state, offset, bytes).context(step)?;
-        let mut result = Vec::new();
-        let room = usize::try_from(bytes).ok().and_then(|room| result.try_reserve_exact(room).ok());
-        if room.is_none() {
-            return Err(Error::out_of_memory("the host has no memory for them")).context(step);
-        }
-        let end = offset + bytes;
-        let mut at = offset;
-        while at < end {
-            let piece = READ_PIECE_BYTES.min(end - at);
-            self.read_piece(buffer, at, piece, &mut result).await.context(step)?;
-            at += piece;
-        }
-        Ok(result)
-    }
-
-    async fn read_piece(&self, buffer: &Buffer, offset: u64, bytes: u64, result: &mut Vec<u8>) -> Result<()> {
-        let inner = self.inner();
-        let staging = match inner.staging.take(bytes) {
-            Some(staging) => staging,
-            None => {
-                let size = bytes.next_power_of_two().max(MIN_STAGING_BYTES);
-                let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-                self.allocate("staging", size, usage)?
-            }
-        };
-        let copied = self.submit_with("copying", |device| {
-            encode(device, |encoder| encoder.copy_buffer_to_buffer(buffer.raw(), offset, &staging, 0, bytes))
-        })?;
-        let mapped = Signal::default();
-        let answer = mapped.clone();
-        self.call("mapping", || {
-            staging.map_async(wgpu::MapMode::Read, ..bytes, move |mapped| answer.set(mapped));
-            #[cfg(not(target_arch = "wasm32"))]
-            crate::device::wait_for(&inner.device, Some(copied));
-            #[cfg(target_arch = "wasm32")]
-            let _ = copied;
-        })?;
-        #[cfg(not(target_arch = "wasm32"))]
-        let mapped = mapped.wait(|| inner.state.failed());
-        #[cfg(target_arch = "wasm32")]
-        let mapped = Some(mapped.arrival().await);
-        if !matches!(mapped, Some(Ok(()))) {
-            // Beside the lost callback this is the only way in which a loss shows.
-            inner.state.lose("a buffer could not be mapped");
-        }
-        self.call("taking the bytes", || {
-            let view = keep(staging.get_mapped_range(..bytes)?);
-            result.extend_from_slice(&view);
-            drop(ManuallyDrop::into_inner(view));
-            staging.unmap();
-            Ok(())
-        })?
-        .map_err(|error: wgpu::MapRangeError| Error::internal(error))?;
-        inner.staging.put(staging);
-        Ok(())
-    }
-}
-
-/// The answer of a callback, which may come on another thread.
-#[derive(Clone, Default)]
-struct Signal(Arc<(Mutex<Answer>, Condvar)>);
-
-#[derive(Default)]
-struct Answer {
-    mapped: Option<Result<(), wgpu::BufferAsyncError>>,
-    #[cfg(target_arch = "wasm32")]
-    waker: Option<std::task::Waker>,
-}
-
-/// How long an answer may be on its way on another thread, after the copy is done. That thread has
-/// only to be given the processor; a minute without it is a device that will never answer.
-#[cfg(not(target_arch = "wasm32"))]
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
-
-impl Signal {
-    fn set(&self, mapped: Result<(), wgpu::BufferAsyncError>) {
-        let mut answer = lock(&self.0.0);
-        answer.mapped = Some(mapped);
-        self.0.1.notify_all();
-        #[cfg(target_arch = "wasm32")]
-        if let Some(waker) = answer.waker.take() {
-            waker.wake();
-        }
-    }
-
-    /// The answer, after a poll that found the copy done. When threads share a device, another
-    /// thread's poll may have collected this callback and not called it yet. None where the
-    /// device fails or no answer comes.
-    #[cfg(not(target_arch = "wasm32"))]
-    fn wait(&self, failed: impl Fn() -> bool) -> Option<Result<(), wgpu::BufferAsyncError>> {
-        const STEP: Duration = Duration::from_millis(10);
-        let (answer, arrived) = &*self.0;
-        let mut answer = lock(answer);
-        let mut waited = Duration::ZERO;
-        while answer.mapped.is_none() && waited < LONGEST_WAIT && !failed() {
-            answer = arrived.wait_timeout(answer, STEP).unwrap_or_else(PoisonError::into_inner).0;
-            waited += STEP;
-        }
-        answer.mapped.take()
-    }
-
-    #[cfg(target_arch = "wasm32")]
-    async fn arrival(&self) -> Result<(), wgpu::BufferAsyncError> {
-        std::future::poll_fn(|context| {
-            let mut answer = lock(&self.0.0);
-            match answer.mapped.take() {
-                Some(mapped) => std::task::Poll::Ready(mapped),
-                None => {
-                    answer.waker = Some(context.waker().clone());
-                    std::task::Poll::Pending
-                }
-            }
-        })
-        .await
-    }
-}
-
-/// Staging buffers of finished reads, for later ones.
-#[derive(Default)]
-pub(crate) struct StagingPool(Mutex<Vec<Handle<wgpu::Buffer>>>);
-
-impl StagingPool {
-    /// The smallest one that is large enough.
-    fn take(&self, bytes: u64) -> Option<Handle<wgpu::Buffer>> {
-        let mut pool = lock(&self.0);
-        let fitting = pool.iter().enumerate().filter(|(_, buffer)| buffer.size() >= bytes);
-        let (position, _) = fitting.min_by_key(|(_, buffer)| buffer.size())?;
-        Some(pool.swap_remove(position))
-    }
-
-    fn put(&self, buffer: Handle<wgpu::Buffer>) {
-        let mut pool = lock(&self.0);
-        let pooled: u64 = pool.iter().map(|buffer| buffer.size()).sum();
-        if pooled + buffer.size() <= MAX_POOLED_BYTES {
-            pool.push(buffer);
-        }
-    }
-
-    fn clear(&self) {
-        lock(&self.0).clear();
     }
 }

@@ -4,16 +4,19 @@ use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex};
 
-use anygrad_core::{Caps, Context, Error, Result};
+use anygrad_core::{Caps, Context, DeviceKind, Error, Result};
 
 use crate::adapter::{Choice, Found, wanted_features};
-use crate::buffer::{Buffer, StagingPool};
+use crate::buffer::Buffer;
 use crate::guard::{Handle, State, contain, contain_future, guard, keep, lock};
 use crate::pipeline::{BindGroup, Pipeline, PipelineCache};
+use crate::read::StagingPool;
+use crate::usage::Tally;
 
-/// Submits that may be on their way at once. A submit costs the host far less than the device, so
-/// without a limit a loop that never reads would queue up memory and seconds of work.
-const MAX_SUBMITS: usize = 64;
+/// Submits that may be on their way at once: three steps and a read. A submit costs the host far less
+/// than the device, so without a limit a loop that never reads would queue up memory and seconds of
+/// work; with this one the device has the next steps at hand when it finishes one.
+const MAX_SUBMITS: usize = 4;
 
 /// Bytes of uploads that may be on their way at once, in the driver's staging memory.
 const MAX_UPLOAD_BYTES: u64 = 256 << 20;
@@ -60,11 +63,15 @@ pub struct Device(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) staging: StagingPool,
     pub(crate) pipelines: PipelineCache,
-    in_flight: Mutex<InFlight>,
+    pub(crate) in_flight: Mutex<InFlight>,
+    pub(crate) buffer_bytes: Arc<Tally>,
+    pub(crate) staging_bytes: Arc<Tally>,
     pub(crate) queue: Handle<wgpu::Queue>,
     pub(crate) device: Handle<wgpu::Device>,
-    _instance: Handle<wgpu::Instance>,
+    pub(crate) instance: Handle<wgpu::Instance>,
     caps: Caps,
+    /// Whether the host can map any buffer.
+    pub(crate) shares_memory: bool,
     pub(crate) state: Arc<State>,
 }
 
@@ -78,7 +85,7 @@ impl Drop for Inner {
 
 /// What was submitted and may not have finished, oldest first.
 #[derive(Default)]
-struct InFlight {
+pub(crate) struct InFlight {
     /// Each submit with the bytes of uploads that went along.
     submits: VecDeque<(wgpu::SubmissionIndex, u64)>,
     /// Sum of the bytes in `submits`.
@@ -114,9 +121,14 @@ impl Device {
     async fn open_found(found: Found, choice: &Choice, state: Arc<State>) -> Result<Self> {
         let (caps, adapter, instance) = found.choose(choice)?;
         let opening = || format!("opening {caps}");
+        let mut features = contain(&state, || wanted_features(&adapter)).context(opening)?;
+        if matches!(caps.kind, DeviceKind::Cpu | DeviceKind::IntegratedGpu) {
+            let mappable = wgpu::Features::MAPPABLE_PRIMARY_BUFFERS;
+            features |= contain(&state, || adapter.features()).context(opening)? & mappable;
+        }
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("anygrad"),
-            required_features: contain(&state, || wanted_features(&adapter)).context(opening)?,
+            required_features: features,
             required_limits: contain(&state, || adapter.limits()).context(opening)?,
             experimental_features: wgpu::ExperimentalFeatures::disabled(),
             memory_hints: wgpu::MemoryHints::Performance,
@@ -130,10 +142,13 @@ impl Device {
             staging: StagingPool::default(),
             pipelines: PipelineCache::default(),
             in_flight: Mutex::default(),
+            buffer_bytes: Arc::default(),
+            staging_bytes: Arc::default(),
             queue,
             device,
-            _instance: instance,
+            instance,
             caps,
+            shares_memory: features.contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS),
             state,
         })))
     }
@@ -273,14 +288,21 @@ impl InFlight {
         let bytes = std::mem::take(&mut self.pending_bytes);
         self.submits.push_back((index.clone(), bytes));
         self.bytes += bytes;
-        if device.poll(wgpu::PollType::Poll).is_ok_and(|status| status.is_queue_empty()) {
-            self.finish_all();
-        }
+        self.is_idle(device);
         while self.submits.len() > MAX_SUBMITS || self.bytes > MAX_UPLOAD_BYTES {
             let Some((oldest, bytes)) = self.submits.pop_front() else { break };
             wait_for(device, Some(oldest));
             self.bytes -= bytes;
         }
+    }
+
+    /// Whether all that was submitted is done. Runs inside a guard.
+    pub(crate) fn is_idle(&mut self, device: &wgpu::Device) -> bool {
+        let is_idle = device.poll(wgpu::PollType::Poll).is_ok_and(|status| status.is_queue_empty());
+        if is_idle {
+            self.finish_all();
+        }
+        is_idle
     }
 
     fn finish_all(&mut self) {

@@ -6,9 +6,12 @@ mod buffer;
 mod device;
 mod guard;
 mod host;
+mod mapped;
 mod pipeline;
 mod quarantine;
+mod read;
 mod session;
+mod usage;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use adapter::adapters;
@@ -17,4 +20,5 @@ pub use buffer::Buffer;
 pub use device::{Command, Device};
 pub use pipeline::{BindGroup, Pipeline};
 pub use quarantine::{CACHE_VARIABLE, Verdict};
-pub use session::{NonFinite, Program, Session};
+pub use session::{NonFinite, Pending, Program, Session};
+pub use usage::Usage;

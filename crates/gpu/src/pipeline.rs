@@ -50,15 +50,21 @@ impl fmt::Debug for Pipeline {
 
 /// The buffers of one dispatch. It keeps them alive.
 #[derive(Clone)]
-pub struct BindGroup(Arc<Handle<wgpu::BindGroup>>);
+pub struct BindGroup(Arc<Bound>);
+
+struct Bound {
+    handle: Handle<wgpu::BindGroup>,
+    /// Counted for as long as the bindings keep them alive.
+    _buffers: Vec<Buffer>,
+}
 
 impl BindGroup {
     pub(crate) fn raw(&self) -> &wgpu::BindGroup {
-        &self.0
+        &self.0.handle
     }
 
     pub(crate) fn belongs_to(&self, state: &Arc<State>) -> bool {
-        self.0.belongs_to(state)
+        self.0.handle.belongs_to(state)
     }
 }
 
@@ -240,6 +246,7 @@ impl Device {
         let (uniform, offset, _) = uniform;
         let inner = self.inner();
         let parameters = wgpu::BufferBinding { buffer: uniform.raw(), offset, size: Some(uniform_bytes) };
+        let buffers = storage.iter().chain(std::iter::once(&uniform)).map(|&buffer| buffer.clone()).collect();
         let storage = storage.iter().zip(windows).map(|(buffer, window)| match *window {
             Some((offset, bytes)) => {
                 wgpu::BufferBinding { buffer: buffer.raw(), offset, size: NonZeroU64::new(bytes) }
@@ -260,7 +267,7 @@ impl Device {
             entries: &entries,
         };
         let group = self.call("binding", || inner.device.create_bind_group(&descriptor)).context(step)?;
-        Ok(BindGroup(Arc::new(Handle::new(group, &inner.state))))
+        Ok(BindGroup(Arc::new(Bound { handle: Handle::new(group, &inner.state), _buffers: buffers })))
     }
 
     fn check_uniform(&self, (buffer, offset, bytes): (&Buffer, u64, u64)) -> Result<NonZeroU64> {

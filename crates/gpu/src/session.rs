@@ -1,6 +1,7 @@
 //! Sessions: graphs become programs, and programs run, on a device or on the interpreter.
 
 mod debug;
+mod pending;
 mod program;
 
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ use crate::host::write_padded;
 use crate::quarantine::Verdict;
 
 pub use debug::NonFinite;
+pub use pending::Pending;
 pub use program::Program;
 use program::{Compiled, DeviceProgram};
 
@@ -237,6 +239,23 @@ impl Session {
         }
     }
 
+    /// A piece of state as it stands after all that was run so far, without waiting for it.
+    ///
+    /// # Errors
+    /// As [`Session::read_state`].
+    pub fn read_state_later(&self, name: &str) -> Result<Pending> {
+        let meta = self.state_meta(name)?;
+        match &self.0.engine {
+            Engine::Interpreter(interpreter) => {
+                let value = lock(interpreter).read(name);
+                Ok(Pending::known(value.unwrap_or_else(|| Array::zeros(meta.shape, meta.dtype))))
+            }
+            Engine::Device { device, states } => {
+                Pending::read(device, &state_buffer(device, states, name, meta.bytes())?, meta)
+            }
+        }
+    }
+
     /// Names and shapes of the state that programs of this session have, by name.
     pub fn states(&self) -> Vec<(String, Meta)> {
         let mut states: Vec<_> =
@@ -286,7 +305,14 @@ fn check_meta(what: &str, name: &str, meta: Meta, array: &Array) -> Result<()> {
 }
 
 async fn read_array(device: &Device, buffer: &Buffer, meta: Meta) -> Result<Array> {
-    let mut bytes = device.read(buffer, 0, meta.bytes().next_multiple_of(4)).await?;
-    bytes.truncate(meta.bytes() as usize);
-    Array::from_bytes(meta.shape, meta.dtype, &bytes)
+    let bytes = meta.bytes().next_multiple_of(4);
+    match device.read_mapped(buffer, 0, bytes, |view| array_of(meta, view))? {
+        Some(array) => array,
+        None => array_of(meta, &device.read(buffer, 0, bytes).await?),
+    }
+}
+
+/// The array that begins a buffer's bytes.
+fn array_of(meta: Meta, bytes: &[u8]) -> Result<Array> {
+    Array::from_bytes(meta.shape, meta.dtype, &bytes[..meta.bytes() as usize])
 }

@@ -29,7 +29,7 @@ impl Progress {
         Progress { bar: ProgressBar::hidden(), report_every: 50, width: 1, begun: Instant::now() }
     }
 
-    /// Reads the loss every so many steps; each time waits for the device.
+    /// Reads the loss every so many steps; it is shown when the device has it.
     pub fn report_every(mut self, steps: usize) -> Self {
         self.report_every = steps;
         self

@@ -7,8 +7,8 @@ use anygrad_gpu::{Choice, Session};
 use anygrad_graph::ops::Rotary;
 use anygrad_nn::{
     Activation, Adam, BatchNorm, Clip, Conv2d, Dense, FitOptions, Flatten, GroupNorm, Gru, InstanceNorm,
-    Lambda, Layer, LayerNorm, Loss, Lstm, MaxPool2d, Merge, Metric, MultiHeadAttention, Optimizer,
-    PositionEmbedding, RmsNorm, Sequential, Sgd, Silent, Trainer, TransformerBlock,
+    Lambda, Layer, LayerNorm, Loss, Lstm, MaxPool2d, Merge, Metric, MultiHeadAttention, Observer, Optimizer,
+    PositionEmbedding, RmsNorm, Sequential, Sgd, Silent, Step, Trainer, TransformerBlock,
 };
 use pollster::block_on;
 
@@ -127,4 +127,44 @@ fn a_recurrent_network_that_goes_both_ways() {
 fn a_recurrent_network_with_clipping() {
     let model = || Sequential::new().add(Lstm::new(6).num_layers(2).dropout(0.25)).add(Dense::new(3));
     compare(model, Adam::adamw(0.01).clip(Clip::GlobalNorm(0.5)), &[12, 7, 3]);
+}
+
+#[derive(Default)]
+struct Losses(Vec<f64>);
+
+impl Observer for Losses {
+    fn on_step(&mut self, step: &Step) {
+        self.0.extend(step.scores.as_ref().map(|scores| scores.loss));
+    }
+
+    fn report_every(&self) -> Option<usize> {
+        Some(2)
+    }
+}
+
+/// A report comes when the device has it, and shows the means at the step that asked for it.
+#[test]
+fn reports_come_late_and_are_those_of_their_step() {
+    const ROWS: usize = 60;
+    let (x, y) = data(&[ROWS, 4]);
+    let session = block_on(Session::open(&Choice::Best)).unwrap();
+    // Nothing is learned, so each row's loss stays what it is.
+    let mut trainer = Trainer::new(session, Dense::new(3), Loss::sparse_cross_entropy(), Sgd::new(0.0));
+    let options = FitOptions { batch_size: 1, shuffle: false, ..FitOptions::default() };
+    let mut seen = Losses::default();
+    block_on(trainer.fit((&x, &y), None, &options, &mut seen)).unwrap();
+    let (mut sum, mut means) = (0.0f32, Vec::new());
+    for row in 0..ROWS {
+        let (x, y) = (x.take_rows(&[row]).unwrap(), y.take_rows(&[row]).unwrap());
+        sum += block_on(trainer.evaluate((&x, &y), 1)).unwrap().loss as f32;
+        if row % 2 == 1 {
+            means.push(f64::from(sum) / (row + 1) as f64);
+        }
+    }
+    // At most four submits are on their way, so a report is there a few steps after it was asked for.
+    assert!(seen.0.len() >= ROWS / 2 / 4, "{:?}", seen.0);
+    let mut later = means.iter();
+    for loss in &seen.0 {
+        assert!(later.any(|mean| mean == loss), "{loss} is not a mean of the steps after: {means:?}");
+    }
 }

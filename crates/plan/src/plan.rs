@@ -130,7 +130,7 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Where the outputs stand, row-major, in the order they were asked for.
     pub outputs: Vec<(Meta, SlotId)>,
-    /// Distance between the parameters of two dispatches, in bytes.
+    /// The parameters of each dispatch begin at a multiple of this, in bytes.
     pub parameter_stride: u64,
 }
 
@@ -167,8 +167,12 @@ impl Plan {
     /// Device memory that a session allocates for this plan. State that several plans of a session
     /// share is counted in each.
     pub fn memory(&self) -> Memory {
-        let mut memory =
-            Memory { parameters: self.dispatches() as u64 * self.parameter_stride, ..Memory::default() };
+        let mut memory = Memory::default();
+        for action in self.steps.iter().flat_map(|step| &step.actions) {
+            if let Action::Dispatch { params, .. } = action {
+                memory.parameters += (params.len() as u64).next_multiple_of(self.parameter_stride);
+            }
+        }
         for slot in &self.slots {
             *match slot.role {
                 Role::Input(_) => &mut memory.inputs,

@@ -7,7 +7,7 @@ use anygrad_core::{Array, Context, Error, Result};
 use anygrad_graph::{Graph, Interpreter, Meta, ValueId};
 use anygrad_plan::{Action, Plan, Role, SlotId, Step};
 
-use super::{check_meta, read_array, state_buffer};
+use super::{Pending, check_meta, read_array, state_buffer};
 use crate::buffer::Buffer;
 use crate::device::{Command, Device};
 use crate::guard::lock;
@@ -162,6 +162,25 @@ impl Program {
         }
     }
 
+    /// An output of the last run, as [`Program::read`], without waiting for it: the program may run again
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// As [`Program::read`].
+    pub fn read_later(&self, output: usize) -> Result<Pending> {
+        let missing = || Error::input(format!("output {output} does not exist, or nothing was run yet"));
+        match &self.compiled {
+            Compiled::Device(program) if program.was_run => {
+                let buffer = program.outputs.get(output).ok_or_else(missing)?;
+                Pending::read(&program.device, buffer, program.plan.outputs[output].0)
+            }
+            Compiled::Interpreter { results: Some(results), .. } => {
+                results.get(output).cloned().map(Pending::known).ok_or_else(missing)
+            }
+            _ => Err(missing()),
+        }
+    }
+
     /// The plan; none on the interpreter.
     pub fn plan(&self) -> Option<&Plan> {
         match &self.compiled {
@@ -187,12 +206,13 @@ impl Program {
 
 impl DeviceProgram {
     pub(super) fn new(device: &Device, states: &Mutex<HashMap<String, Buffer>>, plan: Plan) -> Result<Self> {
+        let is_output = |number| plan.outputs.iter().any(|(_, slot)| *slot == number);
         let mut inputs = HashMap::new();
         let mut buffers: Vec<Buffer> = Vec::with_capacity(plan.slots.len());
         for (number, slot) in plan.slots.iter().enumerate() {
             buffers.push(match &slot.role {
                 Role::Input(name) => {
-                    let buffer = device.buffer(name, slot.bytes)?;
+                    let buffer = device.shared_buffer(name, slot.bytes)?;
                     inputs.insert(name.clone(), buffer.clone());
                     buffer
                 }
@@ -201,6 +221,9 @@ impl DeviceProgram {
                     let buffer = device.buffer(&format!("constant {number}"), slot.bytes)?;
                     write_padded(device, &buffer, array)?;
                     buffer
+                }
+                Role::Working if is_output(number) => {
+                    device.shared_buffer(&format!("slot {number}"), slot.bytes)?
                 }
                 Role::Working => device.buffer(&format!("slot {number}"), slot.bytes)?,
             });
@@ -225,7 +248,7 @@ pub(super) fn parts(device: &Device, plan: &Plan, buffers: &[Buffer]) -> Result<
             bytes.resize(bytes.len().next_multiple_of(stride), 0);
         }
     }
-    let uniform = device.uniform("parameters", &bytes)?;
+    let uniform = (!bytes.is_empty()).then(|| device.uniform("parameters", &bytes)).transpose()?;
     let mut offsets = offsets.into_iter();
     let mut parts = Vec::new();
     let mut commands = Vec::new();
@@ -234,7 +257,10 @@ pub(super) fn parts(device: &Device, plan: &Plan, buffers: &[Buffer]) -> Result<
             Action::Dispatch { kernel, wgsl, writes, overrides, params, slots, windows, workgroups } => {
                 let pipeline = device.pipeline(kernel, wgsl, writes, overrides)?;
                 let storage: Vec<&Buffer> = slots.iter().map(|&slot: &SlotId| &buffers[slot]).collect();
-                let block = (&uniform, offsets.next().unwrap_or(0), params.len() as u64);
+                let (Some(uniform), Some(offset)) = (&uniform, offsets.next()) else {
+                    return Err(Error::internal(format!("{kernel} has no parameters")));
+                };
+                let block = (uniform, offset, params.len() as u64);
                 let windows: Vec<_> = windows.iter().map(|w| w.map(|w| (w.offset, w.bytes))).collect();
                 let bindings = device.bind_windows(&pipeline, block, &storage, &windows)?;
                 commands.push(Command::Dispatch { pipeline, bindings, workgroups: *workgroups });

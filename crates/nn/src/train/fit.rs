@@ -1,9 +1,10 @@
 use anygrad_core::{Array, Error, Random, Result};
+use anygrad_gpu::Pending;
 
 use super::programs::Kind;
 use crate::optim::LR;
 
-use super::{Epoch, History, Observer, Start, Step, Trainer, data};
+use super::{Epoch, History, Observer, Scores, Start, Step, Trainer, data};
 
 /// How to train.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,12 +79,15 @@ impl Trainer {
             let number = self.epochs + 1;
             observer.on_epoch_start(&Start { epoch: number, last_epoch, steps: rows.div_ceil(batch), rows });
             self.reset_sums(Kind::Train)?;
-            let mut done = 0;
+            let (mut done, mut asked) = (0, None);
             for (step, chosen) in order.chunks(batch).enumerate() {
                 self.step(&train.0.take_rows(chosen)?, &train.1.take_rows(chosen)?)?;
                 done += chosen.len();
                 let report = observer.report_every().is_some_and(|every| (step + 1) % every.max(1) == 0);
-                let scores = if report { Some(self.read_sums(Kind::Train, done).await?) } else { None };
+                if report && asked.is_none() {
+                    asked = Some((self.ask_for_sums(Kind::Train)?, done));
+                }
+                let scores = self.take_finished(&mut asked).await?;
                 observer.on_step(&Step { number: step + 1, rows: done, scores });
             }
             let scores = self.read_sums(Kind::Train, rows).await?;
@@ -108,6 +112,18 @@ impl Trainer {
             }
         }
         Ok(history)
+    }
+
+    /// The means that were asked for after so many rows, once the device has them.
+    async fn take_finished(&self, asked: &mut Option<(Pending, usize)>) -> Result<Option<Scores>> {
+        let is_ready = match asked {
+            Some((sums, _)) => sums.is_ready()?,
+            None => false,
+        };
+        match asked.take_if(|_| is_ready) {
+            Some((sums, rows)) => Ok(Some(self.scores(&sums.take().await?, rows))),
+            None => Ok(None),
+        }
     }
 
     /// Tells the plateau of an epoch's loss. A schedule looks at its scale in each step.

@@ -59,7 +59,8 @@ pub struct Step {
     pub number: usize,
     /// Rows of the epoch so far.
     pub rows: usize,
-    /// The means of the epoch so far, where [`Observer::report_every`] asked for them.
+    /// The means of the epoch up to a step that [`Observer::report_every`] asked for, once the device has
+    /// them: a few steps later, as nothing waits for it.
     pub scores: Option<Scores>,
 }
 
@@ -71,8 +72,8 @@ pub trait Observer {
     /// A step was handed to the device.
     fn on_step(&mut self, _step: &Step) {}
 
-    /// Steps between two reports of the scores so far; `None` for none within an epoch. Each report
-    /// waits for the device.
+    /// Steps between two reports of the scores so far; `None` for none within an epoch. What the device
+    /// has not finished when the epoch ends is not reported: [`Observer::on_epoch_end`] brings the whole.
     fn report_every(&self) -> Option<usize> {
         None
     }

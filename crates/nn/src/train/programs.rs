@@ -1,7 +1,7 @@
 //! The graphs of training, evaluation and prediction, one program per batch size.
 
 use anygrad_core::{Array, Context, DType, Error, Result, Shape};
-use anygrad_gpu::Program;
+use anygrad_gpu::{Pending, Program};
 use anygrad_graph::{Graph, Tensor};
 
 use super::{Scores, Trainer, data};
@@ -126,12 +126,21 @@ impl Trainer {
 
     /// The means over the rows since the sums were reset.
     pub(super) async fn read_sums(&self, kind: Kind, rows: usize) -> Result<Scores> {
-        let sums = self.session.read_state(kind.sums()).await?;
+        Ok(self.scores(&self.session.read_state(kind.sums()).await?, rows))
+    }
+
+    /// The sums as they are after the steps so far, without waiting for these.
+    pub(super) fn ask_for_sums(&self, kind: Kind) -> Result<Pending> {
+        self.session.read_state_later(kind.sums())
+    }
+
+    /// The means of sums over so many rows.
+    pub(super) fn scores(&self, sums: &Array, rows: usize) -> Scores {
         let means: Vec<f64> = sums.to_f64().iter().map(|sum| sum / rows.max(1) as f64).collect();
         let figures = self.metrics.iter().zip(&means[1..]);
-        Ok(Scores {
+        Scores {
             loss: means[0],
             metrics: figures.map(|(metric, &mean)| (metric.name(), metric.of_mean(mean))).collect(),
-        })
+        }
     }
 }
