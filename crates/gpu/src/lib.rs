@@ -8,6 +8,7 @@ mod guard;
 mod host;
 mod pipeline;
 mod quarantine;
+mod region;
 mod session;
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -17,4 +18,5 @@ pub use buffer::Buffer;
 pub use device::{Command, Device};
 pub use pipeline::{BindGroup, Pipeline};
 pub use quarantine::{CACHE_VARIABLE, Verdict};
+pub use region::Region;
 pub use session::{NonFinite, Program, Session};
