@@ -225,7 +225,6 @@ fn the_host_updates_what_the_adapter_may_not() {
     let host = session().excluding(&["adam".into()]);
     let mut on_host = train(&host, &rule, Options::default());
     assert!(on_host.plan().unwrap().to_string().contains("adam on the host"));
-    // Another program of the session packs nothing either, and one on the device keeps its numbers apart.
     let device = session();
     let mut on_device = train(&device, &rule, Options::default());
     start(&host);
@@ -314,8 +313,12 @@ fn states_move_between_the_runs_of_other_threads() {
     std::thread::scope(|scope| {
         scope.spawn(|| (0..40).for_each(|_| mover.run().unwrap()));
         scope.spawn(|| (0..40).for_each(|_| drop(block_on(session.read_state("w1")).unwrap())));
-        (0..40).for_each(|i| drop(run(&mut step, 0.1 * i as f32)));
+        for i in 0..40 {
+            run(&mut step, 0.1 * i as f32);
+        }
     });
-    (0..40).for_each(|i| drop(run(&mut want, 0.1 * i as f32)));
+    for i in 0..40 {
+        run(&mut want, 0.1 * i as f32);
+    }
     assert_eq!(states(&session), states(&apart));
 }

@@ -5,6 +5,7 @@
 //! device to where the program needs them that runs next, and programs look again where their states
 //! stand when some have moved. One dispatch cannot read one range of a buffer and write another, so what
 //! a program writes outside of packs stands in a buffer of its own; what it only reads may stand anywhere.
+//! A program keeps the memory where a state stood until it runs again.
 
 use std::collections::{HashMap, HashSet};
 
