@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 use anygrad_core::{Caps, Context, DeviceKind, Error, Result};
 
 use crate::adapter::{Choice, Found, wanted_features};
-use crate::buffer::Buffer;
 use crate::guard::{Handle, State, contain, contain_future, guard, keep, lock};
 use crate::pipeline::{BindGroup, Pipeline, PipelineCache};
 use crate::read::StagingPool;
+use crate::region::Region;
 use crate::usage::Tally;
 
 /// Submits that may be on their way at once: three steps and a read. A submit costs the host far less
@@ -36,12 +36,12 @@ pub enum Command {
         /// Workgroups in each dimension; nothing runs if one of them is 0.
         workgroups: [u32; 3],
     },
-    /// Copy the first bytes of one buffer to the start of another.
+    /// Copy the first bytes of one range to the start of another.
     Copy {
         /// Where the bytes come from.
-        from: Buffer,
-        /// Where they go; another buffer than `from`.
-        to: Buffer,
+        from: Region,
+        /// Where they go; a range of another buffer than `from`.
+        to: Region,
         /// How many, a multiple of 4.
         bytes: u64,
     },
@@ -271,9 +271,9 @@ impl Device {
                 }
             }
             Command::Copy { from, to, bytes } => {
-                from.check_range(state, 0, *bytes)?;
-                to.check_range(state, 0, *bytes)?;
-                if from == to {
+                from.check_first(state, *bytes)?;
+                to.check_first(state, *bytes)?;
+                if from.buffer == to.buffer {
                     return Err(Error::internal("a buffer cannot be copied to itself"));
                 }
             }
@@ -366,7 +366,8 @@ fn record(encoder: &mut wgpu::CommandEncoder, commands: &[Command], workgroups_o
             Command::Copy { from, to, bytes } => {
                 rest = &rest[1..];
                 if workgroups_of_all.is_none() && *bytes > 0 {
-                    encoder.copy_buffer_to_buffer(from.raw(), 0, to.raw(), 0, *bytes);
+                    let (source, target) = (from.buffer.raw(), to.buffer.raw());
+                    encoder.copy_buffer_to_buffer(source, from.offset, target, to.offset, *bytes);
                 }
             }
         }

@@ -6,40 +6,40 @@ use std::sync::Arc;
 use anygrad_core::{Array, Error, Result, Shape};
 use anygrad_graph::{Layout, Meta, Op, Values};
 
-use crate::buffer::Buffer;
 use crate::device::Device;
+use crate::region::Region;
 
-/// One operator with its buffers.
+/// One operator with its memory.
 pub(crate) struct HostStep {
     pub(crate) op: Arc<dyn Op>,
-    pub(crate) inputs: Vec<(Buffer, Layout)>,
-    pub(crate) outputs: Vec<(Buffer, Meta)>,
+    pub(crate) inputs: Vec<(Region, Layout)>,
+    pub(crate) outputs: Vec<(Region, Meta)>,
 }
 
 impl HostStep {
     /// Reads the inputs, runs the reference, writes the outputs.
     pub(crate) fn run(&self, device: &Device) -> Result<()> {
         let mut inputs = Vec::with_capacity(self.inputs.len());
-        for (buffer, layout) in &self.inputs {
-            inputs.push(read(device, buffer, layout)?);
+        for (region, layout) in &self.inputs {
+            inputs.push(read(device, region, layout)?);
         }
         let mut outputs: Vec<Values> = self.outputs.iter().map(|(_, meta)| Values::zeros(*meta)).collect();
         self.op.reference(&inputs.iter().collect::<Vec<_>>(), &mut outputs);
-        for ((buffer, _), values) in self.outputs.iter().zip(&outputs) {
-            write_padded(device, buffer, &values.to_array())?;
+        for ((region, _), values) in self.outputs.iter().zip(&outputs) {
+            write_padded(device, region, &values.to_array())?;
         }
         Ok(())
     }
 }
 
-/// The elements of a buffer through a layout.
-fn read(device: &Device, buffer: &Buffer, layout: &Layout) -> Result<Values> {
-    let mut bytes = wait(device.read(buffer, 0, buffer.bytes()))??;
+/// The elements of a region through a layout.
+fn read(device: &Device, region: &Region, layout: &Layout) -> Result<Values> {
+    let mut bytes = wait(device.read(&region.buffer, region.offset, region.bytes))??;
     let dtype = layout.meta.dtype;
     bytes.truncate(bytes.len() / dtype.size() * dtype.size());
     let whole = Array::from_bytes(Shape::new(&[bytes.len() / dtype.size()])?, dtype, &bytes)?.to_f64();
     let element = |position: usize| {
-        let outside = || Error::internal(format!("{layout:?} leaves a buffer of {} bytes", buffer.bytes()));
+        let outside = || Error::internal(format!("{layout:?} leaves a region of {} bytes", region.bytes));
         whole.get(position).copied().ok_or_else(outside)
     };
     let data = layout.positions().into_iter().map(element).collect::<Result<_>>()?;
@@ -58,12 +58,12 @@ fn wait<F: Future>(_read: F) -> Result<F::Output> {
 }
 
 /// Writes an array; the last bytes of small elements are filled up to the four that a write moves.
-pub(crate) fn write_padded(device: &Device, buffer: &Buffer, array: &Array) -> Result<()> {
+pub(crate) fn write_padded(device: &Device, region: &Region, array: &Array) -> Result<()> {
     let bytes = array.bytes();
     if bytes.len().is_multiple_of(4) {
-        return device.write(buffer, 0, bytes);
+        return device.write(&region.buffer, region.offset, bytes);
     }
     let mut padded = bytes.to_vec();
     padded.resize(bytes.len().next_multiple_of(4), 0);
-    device.write(buffer, 0, &padded)
+    device.write(&region.buffer, region.offset, &padded)
 }

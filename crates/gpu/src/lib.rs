@@ -10,6 +10,7 @@ mod mapped;
 mod pipeline;
 mod quarantine;
 mod read;
+mod region;
 mod session;
 mod usage;
 
@@ -20,5 +21,6 @@ pub use buffer::Buffer;
 pub use device::{Command, Device};
 pub use pipeline::{BindGroup, Pipeline};
 pub use quarantine::{CACHE_VARIABLE, Verdict};
+pub use region::Region;
 pub use session::{NonFinite, Pending, Program, Session};
 pub use usage::Usage;

@@ -10,6 +10,7 @@ use anygrad_core::{Context, Error, Result};
 use crate::buffer::Buffer;
 use crate::device::Device;
 use crate::guard::{Handle, State, lock};
+use crate::region::Region;
 
 /// A compiled kernel. Clones, and what is made again from the same text and overrides, are equal.
 #[derive(Clone)]
@@ -224,34 +225,33 @@ impl Device {
         uniform: (&Buffer, u64, u64),
         storage: &[&Buffer],
     ) -> Result<BindGroup> {
-        self.bind_windows(pipeline, uniform, storage, &vec![None; storage.len()])
+        let storage: Vec<Region> = storage.iter().map(|&buffer| Region::from(buffer.clone())).collect();
+        self.bind_regions(pipeline, uniform, &storage)
     }
 
-    /// As [`Device::bind`], where a buffer may be shown in part: `windows` gives, for each of
-    /// `storage`, offset and size of what is shown, both multiples of what the adapter asks for.
+    /// As [`Device::bind`], where a buffer may be shown in part: offsets and sizes are multiples of what
+    /// the adapter asks for.
     ///
     /// # Errors
-    /// As [`Device::bind`]; also if a window is not inside its buffer.
-    pub fn bind_windows(
+    /// As [`Device::bind`]; also if a region is not inside its buffer.
+    pub fn bind_regions(
         &self,
         pipeline: &Pipeline,
         uniform: (&Buffer, u64, u64),
-        storage: &[&Buffer],
-        windows: &[Option<(u64, u64)>],
+        storage: &[Region],
     ) -> Result<BindGroup> {
         let step = || format!("binding the buffers of {}", pipeline.name());
         self.check().context(step)?;
         let uniform_bytes = self.check_uniform(uniform).context(step)?;
-        self.check_storage(pipeline, storage, windows).context(step)?;
+        self.check_storage(pipeline, storage).context(step)?;
         let (uniform, offset, _) = uniform;
         let inner = self.inner();
         let parameters = wgpu::BufferBinding { buffer: uniform.raw(), offset, size: Some(uniform_bytes) };
-        let buffers = storage.iter().chain(std::iter::once(&uniform)).map(|&buffer| buffer.clone()).collect();
-        let storage = storage.iter().zip(windows).map(|(buffer, window)| match *window {
-            Some((offset, bytes)) => {
-                wgpu::BufferBinding { buffer: buffer.raw(), offset, size: NonZeroU64::new(bytes) }
-            }
-            None => buffer.raw().as_entire_buffer_binding(),
+        let buffers = storage.iter().map(|region| &region.buffer).chain([uniform]).cloned().collect();
+        let storage = storage.iter().map(|region| wgpu::BufferBinding {
+            buffer: region.buffer.raw(),
+            offset: region.offset,
+            size: NonZeroU64::new(region.bytes),
         });
         let entries: Vec<_> = std::iter::once(parameters)
             .chain(storage)
@@ -282,18 +282,13 @@ impl Device {
         NonZeroU64::new(bytes).ok_or_else(|| Error::internal("a block of parameters has no bytes"))
     }
 
-    fn check_storage(
-        &self,
-        pipeline: &Pipeline,
-        storage: &[&Buffer],
-        windows: &[Option<(u64, u64)>],
-    ) -> Result<()> {
+    fn check_storage(&self, pipeline: &Pipeline, storage: &[Region]) -> Result<()> {
         let state = &self.inner().state;
         let writes = &pipeline.0.layout.0.storage_writes;
         if !pipeline.belongs_to(state) {
             return Err(Error::internal("the kernel belongs to another device"));
         }
-        if storage.len() != writes.len() || windows.len() != storage.len() {
+        if storage.len() != writes.len() {
             return Err(Error::internal(format!(
                 "{} storage buffers, the kernel has {}",
                 storage.len(),
@@ -301,17 +296,17 @@ impl Device {
             )));
         }
         let limit = self.caps().max_binding_bytes;
-        for (index, buffer) in storage.iter().enumerate() {
-            buffer.check_device(state)?;
-            let (offset, bytes) = windows[index].unwrap_or((0, buffer.bytes()));
-            buffer.check_range(state, offset, bytes)?;
+        for (index, Region { buffer, offset, bytes }) in storage.iter().enumerate() {
+            let bytes = *bytes;
+            buffer.check_range(state, *offset, bytes)?;
             if bytes == 0 || bytes > limit {
                 return Err(Error::unsupported(format!(
                     "{bytes} bytes of buffer {}, the adapter binds 1 to {limit}",
                     buffer.label()
                 )));
             }
-            let clash = (0..index).any(|other| storage[other] == *buffer && writes[other] != writes[index]);
+            let clash =
+                (0..index).any(|other| storage[other].buffer == *buffer && writes[other] != writes[index]);
             if clash {
                 return Err(Error::internal(format!(
                     "buffer {} is bound both to read and to write",

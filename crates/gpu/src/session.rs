@@ -3,6 +3,7 @@
 mod debug;
 mod pending;
 mod program;
+mod states;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -12,16 +13,17 @@ use anygrad_graph::{Graph, Interpreter, Meta, Origin, Precision, Tensor};
 use anygrad_plan::{Options, Plan, compile_with};
 
 use crate::adapter::Choice;
-use crate::buffer::Buffer;
 use crate::device::Device;
 use crate::guard::lock;
 use crate::host::write_padded;
 use crate::quarantine::Verdict;
+use crate::region::Region;
 
 pub use debug::NonFinite;
 pub use pending::Pending;
 pub use program::Program;
 use program::{Compiled, DeviceProgram};
+use states::States;
 
 /// Where programs run, and the state that they share: parameters and optimizer state, by name.
 ///
@@ -44,7 +46,7 @@ type Change = dyn Fn(&mut Plan) + Send + Sync;
 
 enum Engine {
     Interpreter(Arc<Mutex<Interpreter>>),
-    Device { device: Device, states: Mutex<HashMap<String, Buffer>> },
+    Device { device: Device, states: Arc<Mutex<States>> },
 }
 
 impl Inner {
@@ -54,7 +56,7 @@ impl Inner {
 
     fn on(device: Device) -> Self {
         let caps = device.caps().clone();
-        Inner::new(caps, Engine::Device { device, states: Mutex::default() })
+        Inner::new(caps, Engine::Device { device, states: Arc::default() })
     }
 }
 
@@ -215,8 +217,10 @@ impl Session {
         match &self.0.engine {
             Engine::Interpreter(interpreter) => lock(interpreter).write(name, array),
             Engine::Device { device, states } => {
-                let buffer = state_buffer(device, states, name, meta.bytes())?;
-                write_padded(device, &buffer, array)?;
+                // States stay where they are until it is written.
+                let mut states = lock(states);
+                let region = states.get_or_make(device, name, meta.bytes())?;
+                write_padded(device, &region, array)?;
             }
         }
         Ok(())
@@ -233,8 +237,8 @@ impl Session {
                 Ok(lock(interpreter).read(name).unwrap_or_else(|| Array::zeros(meta.shape, meta.dtype)))
             }
             Engine::Device { device, states } => {
-                let buffer = state_buffer(device, states, name, meta.bytes())?;
-                read_array(device, &buffer, meta).await
+                let region = lock(states).get_or_make(device, name, meta.bytes())?;
+                read_array(device, &region, meta).await
             }
         }
     }
@@ -251,7 +255,7 @@ impl Session {
                 Ok(Pending::known(value.unwrap_or_else(|| Array::zeros(meta.shape, meta.dtype))))
             }
             Engine::Device { device, states } => {
-                Pending::read(device, &state_buffer(device, states, name, meta.bytes())?, meta)
+                Pending::read(device, &lock(states).get_or_make(device, name, meta.bytes())?, meta)
             }
         }
     }
@@ -281,21 +285,6 @@ impl Session {
     }
 }
 
-fn state_buffer(
-    device: &Device,
-    states: &Mutex<HashMap<String, Buffer>>,
-    name: &str,
-    bytes: u64,
-) -> Result<Buffer> {
-    let mut states = lock(states);
-    if let Some(buffer) = states.get(name) {
-        return Ok(buffer.clone());
-    }
-    let buffer = device.buffer(name, bytes)?;
-    states.insert(name.into(), buffer.clone());
-    Ok(buffer)
-}
-
 fn check_meta(what: &str, name: &str, meta: Meta, array: &Array) -> Result<()> {
     let given = Meta { shape: array.shape(), dtype: array.dtype() };
     if given == meta {
@@ -304,11 +293,11 @@ fn check_meta(what: &str, name: &str, meta: Meta, array: &Array) -> Result<()> {
     Err(Error::shape(format!("{what} {name:?} takes {meta}, {given} was written")))
 }
 
-async fn read_array(device: &Device, buffer: &Buffer, meta: Meta) -> Result<Array> {
+async fn read_array(device: &Device, region: &Region, meta: Meta) -> Result<Array> {
     let bytes = meta.bytes().next_multiple_of(4);
-    match device.read_mapped(buffer, 0, bytes, |view| array_of(meta, view))? {
+    match device.read_mapped(&region.buffer, region.offset, bytes, |view| array_of(meta, view))? {
         Some(array) => array,
-        None => array_of(meta, &device.read(buffer, 0, bytes).await?),
+        None => array_of(meta, &device.read(&region.buffer, region.offset, bytes).await?),
     }
 }
 

@@ -91,7 +91,7 @@ fn commands_run_in_order_with_copies_between() {
         }
         copy => copy,
     };
-    let copy = Command::Copy { from: adder.y.clone(), to: adder.x.clone(), bytes: 400 };
+    let copy = Command::Copy { from: adder.y.clone().into(), to: adder.x.clone().into(), bytes: 400 };
     let add = || adder.command.clone();
     device.warm_up(&[add(), copy.clone()]).unwrap();
     // y = i + 1/2; x = y; y = y + x + 1/2 = 2 i + 3/2.

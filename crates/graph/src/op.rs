@@ -75,6 +75,13 @@ pub trait Op: Debug + Send + Sync {
     fn in_place(&self) -> &[(usize, usize)] {
         &[]
     }
+
+    /// How many inputs, the first ones, go with the outputs element by element: element i of each output
+    /// follows from element i of those, all of them of one meta, and from the other inputs, which are the
+    /// same for all elements. The planner may then run several steps as one over all their elements.
+    fn elementwise_inputs(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// How the operands of an operator stand in their buffers.

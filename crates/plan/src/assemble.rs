@@ -9,7 +9,7 @@ use anygrad_graph::{Dispatch, Meta, Operand, workgroups};
 use crate::body::{Body, Load};
 use crate::lower::{KernelWork, Source, Step as Lowered, StorageId, Work};
 use crate::place::Placed;
-use crate::plan::{Action, Plan, Role, Slot, SlotId, Step};
+use crate::plan::{Action, Part, Plan, Role, Slot, SlotId, Step};
 use crate::slots::Slots;
 use crate::wgsl::{Kind, hole};
 use crate::window::{Window, is_aligned, range};
@@ -24,7 +24,7 @@ pub(crate) fn assemble(placed: Placed, working: Slots, caps: &Caps) -> Result<Pl
             slots: working
                 .bytes
                 .iter()
-                .map(|&bytes| Slot { role: Role::Working, bytes: padded(bytes) })
+                .map(|&bytes| Slot { role: Role::Working, bytes: padded(bytes), part: None })
                 .collect(),
             steps: Vec::new(),
             outputs: Vec::new(),
@@ -79,18 +79,35 @@ impl Assembly<'_> {
         if let Some(slot) = self.slot_of_home[home] {
             return Ok(slot);
         }
+        let mut part = None;
+        if let Some(&(whole, offset)) = self.placed.part.get(&home) {
+            part = Some(Part { of: self.slot(whole)?, offset });
+            // The slot of a pack makes those of its states.
+            if let Some(slot) = self.slot_of_home[home] {
+                return Ok(slot);
+            }
+        }
         let role = match &storage.source {
             Source::Input(name) => Role::Input(name.clone()),
             Source::State(name) => Role::State(name.clone()),
             Source::Constant(array) => Role::Constant(Arc::clone(array)),
+            Source::Pack => Role::Pack,
+            Source::Step if part.is_some() => Role::Working,
             Source::Step => {
                 let slot = self.working.slot_of_storage[home];
                 return slot.ok_or_else(|| Error::internal("a value was given no memory"));
             }
         };
-        self.plan.slots.push(Slot { role, bytes });
+        self.plan.slots.push(Slot { role, bytes, part });
         let slot = self.plan.slots.len() - 1;
         self.slot_of_home[home] = Some(slot);
+        if matches!(self.placed.program.storages[home].source, Source::Pack) {
+            let parts = self.placed.part.iter().filter(|(_, (whole, _))| *whole == home);
+            let mut members: Vec<(u64, StorageId)> =
+                parts.map(|(&member, &(_, offset))| (offset, member)).collect();
+            members.sort_unstable();
+            members.into_iter().try_for_each(|(_, member)| self.slot(member).map(|_| ()))?;
+        }
         Ok(slot)
     }
 
@@ -321,8 +338,10 @@ impl Assembly<'_> {
                 caps.max_workgroups
             )));
         }
-        let clash =
-            |i: usize| writes[i] && slots.iter().enumerate().any(|(j, slot)| i != j && *slot == slots[i]);
+        let memory: Vec<SlotId> = slots.iter().map(|&slot| self.plan.memory_of(slot)).collect();
+        let is_shared =
+            |i: usize, j: usize| i != j && memory[i] == memory[j] && !(writes[j] && slots[i] != slots[j]);
+        let clash = |i: usize| writes[i] && (0..slots.len()).any(|j| is_shared(i, j));
         if (0..slots.len()).any(clash) {
             return Err(Error::internal(format!("{kernel} would read and write slots {slots:?} at once")));
         }

@@ -2,17 +2,22 @@
 
 use std::fmt;
 
-use crate::plan::{Action, Plan, Role, SlotId};
+use crate::plan::{Action, Part, Plan, Role, SlotId};
 
 /// Most lines that are looked at as one cycle: what a time step of a recurrent layer dispatches.
 const LONGEST_CYCLE: usize = 4;
 
+/// Most states of a pack that are named.
+const MAX_MEMBERS: usize = 4;
+
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |slot: &SlotId| match &self.slots[*slot].role {
-            Role::Input(name) | Role::State(name) => name.clone(),
-            Role::Constant(_) => format!("c{slot}"),
-            Role::Working => format!("s{slot}"),
+        let name = |slot: &SlotId| match (&self.slots[*slot].role, self.slots[*slot].part) {
+            (Role::Input(name) | Role::State(name), _) => name.clone(),
+            (Role::Constant(_), _) => format!("c{slot}"),
+            (Role::Working, Some(Part { of, offset })) => format!("s{of}+{offset}"),
+            (Role::Working, None) => format!("s{slot}"),
+            (Role::Pack, _) => members(self, *slot),
         };
         let names = |slots: &[SlotId]| slots.iter().map(name).collect::<Vec<_>>().join(", ");
         for (index, step) in self.steps.iter().enumerate() {
@@ -33,10 +38,27 @@ impl fmt::Display for Plan {
             memory.states,
             memory.constants,
             memory.working,
-            self.slots.iter().filter(|slot| matches!(slot.role, Role::Working)).count(),
+            self.slots
+                .iter()
+                .filter(|slot| matches!(slot.role, Role::Working) && slot.part.is_none())
+                .count(),
             memory.parameters,
             memory.total()
         )
+    }
+}
+
+/// The states of a pack, the first ones by name.
+fn members(plan: &Plan, pack: SlotId) -> String {
+    let parts = plan.parts_of(pack);
+    let names = parts.iter().filter_map(|(slot, _)| match &plan.slots[*slot].role {
+        Role::State(name) => Some(name.as_str()),
+        _ => None,
+    });
+    let shown = names.take(MAX_MEMBERS).collect::<Vec<_>>().join(", ");
+    match parts.len().saturating_sub(MAX_MEMBERS) {
+        0 => format!("({shown})"),
+        more => format!("({shown} and {more} more)"),
     }
 }
 

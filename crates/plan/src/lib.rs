@@ -20,6 +20,7 @@ mod display;
 mod fold;
 mod fuse;
 mod lower;
+mod pack;
 mod place;
 mod plan;
 mod slots;
@@ -28,7 +29,7 @@ mod wgsl;
 mod window;
 
 pub use anygrad_graph as graph;
-pub use plan::{Action, Memory, Plan, Role, Slot, SlotId, Step};
+pub use plan::{Action, Memory, Part, Plan, Role, Slot, SlotId, Step};
 pub use window::Window;
 
 use anygrad_graph::core::{Caps, Result};
@@ -39,6 +40,8 @@ use anygrad_graph::{Graph, Tensor};
 pub struct Options {
     /// Whether chains of pointwise functions are joined, and joined to the kernels before them.
     pub fuse: bool,
+    /// Whether updates of many states are joined into one step.
+    pub pack: bool,
     /// Whether only kernels are used that run on every adapter, without subgroups and the like.
     pub portable: bool,
     /// The adapter is taken to show no more bytes in one binding than these: with it a test sees
@@ -48,7 +51,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { fuse: true, portable: false, max_binding_bytes: u64::MAX }
+        Options { fuse: true, pack: true, portable: false, max_binding_bytes: u64::MAX }
     }
 }
 
@@ -75,6 +78,7 @@ pub fn compile_with(graph: &Graph, outputs: &[Tensor<'_>], caps: &Caps, options:
     let may_fuse = options.fuse && !caps.excludes(Caps::FUSION);
     let fused = if may_fuse { fuse::fuse(lowered, caps) } else { lowered };
     let placed = place::place(fused);
+    let placed = if options.pack { pack::pack(placed, caps)? } else { placed };
     let slots = slots::assign(&placed);
     assemble::assemble(placed, slots, caps)
 }

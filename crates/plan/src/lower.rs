@@ -25,6 +25,8 @@ pub(crate) enum Source {
     Constant(Arc<Array>),
     /// Written by a step.
     Step,
+    /// States that are parts of it.
+    Pack,
 }
 
 #[derive(Clone, Debug)]
@@ -35,10 +37,6 @@ pub(crate) struct Storage {
 }
 
 impl Storage {
-    pub(crate) fn new(layout: Layout, source: Source) -> Self {
-        Storage { layout, source }
-    }
-
     pub(crate) fn meta(&self) -> Meta {
         self.layout.meta
     }
@@ -66,6 +64,7 @@ pub(crate) enum Work {
 
 #[derive(Clone, Debug)]
 pub(crate) struct KernelWork {
+    pub(crate) op: Arc<dyn Op>,
     pub(crate) kernels: Kernels,
     pub(crate) scratch: Vec<StorageId>,
     /// `(output, input)`: written over it.
@@ -146,7 +145,7 @@ impl Program {
         self.steps = steps;
     }
 
-    fn add_storage(&mut self, layout: Layout, source: Source) -> StorageId {
+    pub(crate) fn add_storage(&mut self, layout: Layout, source: Source) -> StorageId {
         self.storages.push(Storage { layout, source });
         self.storages.len() - 1
     }
@@ -359,6 +358,7 @@ fn lower_node(
                 line,
                 node: node_id,
                 work: Work::Kernels(KernelWork {
+                    op: Arc::clone(&node.op),
                     kernels,
                     scratch,
                     in_place: node.op.in_place().to_vec(),
@@ -408,7 +408,7 @@ fn order_of(layout: &Layout) -> Vec<usize> {
 
 /// How an operator runs without what is excluded: as the adapter does it best, as every adapter does
 /// it, or, when neither is permitted, None: on the host.
-fn permitted(op: &dyn Op, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Option<Lowering>> {
+pub(crate) fn permitted(op: &dyn Op, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Option<Lowering>> {
     let allowed = |lowering: &Lowering| lowering.uses(|name| caps.excludes(name)).is_none();
     let best = op.lower(x, y, caps)?;
     if caps.excluded.is_empty() || allowed(&best) {

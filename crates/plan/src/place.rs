@@ -4,10 +4,12 @@
 //! operators that work in place are given an input that may be overwritten. Where that is not so,
 //! a copy is added.
 
+use std::collections::HashMap;
+
 use anygrad_graph::Layout;
 
 use crate::body::Load;
-use crate::lower::{KernelWork, Program, Source, Step, Storage, StorageId, Work};
+use crate::lower::{KernelWork, Program, Source, Step, StorageId, Work};
 
 /// A program whose storages have a home.
 #[derive(Clone, Debug)]
@@ -15,10 +17,13 @@ pub(crate) struct Placed {
     pub(crate) program: Program,
     /// The storage in whose memory each storage lives: mostly itself.
     pub(crate) home: Vec<StorageId>,
+    /// The storage that a home is a part of, and the byte where it begins there; see [`crate::pack`].
+    pub(crate) part: HashMap<StorageId, (StorageId, u64)>,
 }
 
 pub(crate) fn place(program: Program) -> Placed {
-    let mut placed = Placed { home: (0..program.storages.len()).collect(), program };
+    let home = (0..program.storages.len()).collect();
+    let mut placed = Placed { home, program, part: HashMap::new() };
     placed.place_operators();
     placed.place_updates();
     placed
@@ -39,7 +44,7 @@ impl Placed {
                 if self.may_overwrite(index, from, to) {
                     self.home[to] = self.home[from];
                 } else {
-                    let copy = self.add_storage(self.program.storages[from].layout);
+                    let copy = self.add_storage(self.program.storages[from].layout, Source::Step);
                     self.program.steps[index].inputs[input] = copy;
                     self.home[to] = copy;
                     self.program.steps.insert(index, copy_step(from, copy));
@@ -56,7 +61,7 @@ impl Placed {
         let free = match self.program.storages[from].source {
             Source::State(_) => self.program.updates.contains(&(from, to)),
             Source::Step => !self.is_wanted_at_the_end(from),
-            Source::Input(_) | Source::Constant(_) => false,
+            Source::Input(_) | Source::Constant(_) | Source::Pack => false,
         };
         free && times_read == 1 && self.home[from] == from && !self.is_read_after(index, from)
     }
@@ -103,10 +108,15 @@ impl Placed {
             || self.program.updates.iter().any(|(_, next)| *next == storage)
     }
 
-    fn add_storage(&mut self, layout: Layout) -> StorageId {
-        self.program.storages.push(Storage::new(layout, Source::Step));
+    /// The storage whose memory is that of another one: its home, or what that is a part of.
+    pub(crate) fn memory(&self, storage: StorageId) -> StorageId {
+        let home = self.home[storage];
+        self.part.get(&home).map_or(home, |&(whole, _)| whole)
+    }
+
+    pub(crate) fn add_storage(&mut self, layout: Layout, source: Source) -> StorageId {
         self.home.push(self.home.len());
-        self.home.len() - 1
+        self.program.add_storage(layout, source)
     }
 }
 

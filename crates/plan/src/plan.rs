@@ -18,6 +18,8 @@ pub enum Role {
     Input(String),
     /// Kept between runs.
     State(String),
+    /// States that are updated together: they are parts of it.
+    Pack,
     /// Written once.
     Constant(Arc<Array>),
     /// Written by steps, and reused by later ones.
@@ -31,6 +33,17 @@ pub struct Slot {
     pub role: Role,
     /// What it holds; the largest of them for a working slot.
     pub bytes: u64,
+    /// Where it is no memory of its own but a part of another slot.
+    pub part: Option<Part>,
+}
+
+/// A place in another slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The other slot, which is no part itself.
+    pub of: SlotId,
+    /// Where it begins there, in bytes: a multiple of 256.
+    pub offset: u64,
 }
 
 /// One thing that the device does.
@@ -164,6 +177,19 @@ impl Plan {
         functions
     }
 
+    /// The slot whose memory a slot is or is a part of. One dispatch cannot read and write parts of it.
+    pub fn memory_of(&self, slot: SlotId) -> SlotId {
+        self.slots[slot].part.map_or(slot, |part| part.of)
+    }
+
+    /// The slots that are parts of one, in the order in which they stand there.
+    pub fn parts_of(&self, slot: SlotId) -> Vec<(SlotId, Part)> {
+        let parts = self.slots.iter().enumerate().filter_map(|(at, slot)| Some((at, slot.part?)));
+        let mut parts: Vec<_> = parts.filter(|(_, part)| part.of == slot).collect();
+        parts.sort_by_key(|(_, part)| part.offset);
+        parts
+    }
+
     /// Device memory that a session allocates for this plan. State that several plans of a session
     /// share is counted in each.
     pub fn memory(&self) -> Memory {
@@ -173,10 +199,10 @@ impl Plan {
                 memory.parameters += (params.len() as u64).next_multiple_of(self.parameter_stride);
             }
         }
-        for slot in &self.slots {
+        for slot in self.slots.iter().filter(|slot| slot.part.is_none()) {
             *match slot.role {
                 Role::Input(_) => &mut memory.inputs,
-                Role::State(_) => &mut memory.states,
+                Role::State(_) | Role::Pack => &mut memory.states,
                 Role::Constant(_) => &mut memory.constants,
                 Role::Working => &mut memory.working,
             } += slot.bytes;

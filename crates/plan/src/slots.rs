@@ -16,7 +16,7 @@ type Lifetime = (usize, usize);
 pub(crate) struct Slots {
     /// Size of each slot, in bytes.
     pub(crate) bytes: Vec<u64>,
-    /// For each storage that is the home of something steps write, its slot.
+    /// For each storage whose memory is written by steps, its slot.
     pub(crate) slot_of_storage: Vec<Option<usize>>,
 }
 
@@ -46,9 +46,9 @@ fn lifetimes(placed: &Placed) -> Vec<Option<Lifetime>> {
     let program = &placed.program;
     let mut lifetimes: Vec<Option<Lifetime>> = vec![None; program.storages.len()];
     let mut needed = |storage: StorageId, at: usize| {
-        let home = placed.home[storage];
-        if matches!(program.storages[home].source, Source::Step) {
-            let (first, last) = lifetimes[home].get_or_insert((at, at));
+        let memory = placed.memory(storage);
+        if matches!(program.storages[memory].source, Source::Step) {
+            let (first, last) = lifetimes[memory].get_or_insert((at, at));
             (*first, *last) = ((*first).min(at), (*last).max(at));
         }
     };

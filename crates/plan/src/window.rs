@@ -11,7 +11,7 @@ use anygrad_graph::{Kernels, Layout, Lowering, Meta, Node, NodeId, Operand, Rows
 use crate::lower::{Program, Value};
 
 /// Offsets of bindings are multiples of this on every adapter, in bytes.
-const ALIGNMENT: u64 = 256;
+pub(crate) const ALIGNMENT: u64 = 256;
 
 /// Bytes of a buffer that a binding shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,9 +15,9 @@ pub(crate) type Way = (&'static str, Options);
 
 /// The ways in which each case runs.
 pub(crate) const PLANS: [Way; 3] = [
-    ("fused", Options { fuse: true, portable: false, max_binding_bytes: u64::MAX }),
-    ("portable kernels", Options { fuse: true, portable: true, max_binding_bytes: u64::MAX }),
-    ("unfused", Options { fuse: false, portable: false, max_binding_bytes: u64::MAX }),
+    ("fused", Options { fuse: true, pack: true, portable: false, max_binding_bytes: u64::MAX }),
+    ("portable kernels", Options { fuse: true, pack: true, portable: true, max_binding_bytes: u64::MAX }),
+    ("unfused", Options { fuse: false, pack: true, portable: false, max_binding_bytes: u64::MAX }),
 ];
 
 /// As many of them as reach every kernel: the last has no kernel of its own.

@@ -6,14 +6,15 @@ use std::panic::Location;
 
 use anygrad_core::{Array, Context, Error, Result};
 use anygrad_graph::{Graph, Meta, Node, Origin, Tensor, ValueId};
-use anygrad_plan::{Action, Options, Plan, Role, compile_with};
+use anygrad_plan::{Action, Options, Plan, Role, Slot, compile_with};
 
-use super::program::{Part, parts};
+use super::program::{Part, parts, regions};
+use super::states::States;
 use super::{Engine, Session, read_array};
-use crate::buffer::Buffer;
 use crate::device::{Command, Device};
 use crate::guard::lock;
 use crate::host::write_padded;
+use crate::region::Region;
 
 /// The first step of a graph that makes a number that is not finite.
 #[derive(Clone, Debug, PartialEq)]
@@ -173,13 +174,13 @@ impl Session {
                 Ok(found)
             }
             Engine::Device { device, states } => {
-                let options = Options { fuse: false, ..Options::default() };
+                let options = Options { fuse: false, pack: false, ..Options::default() };
                 let mut plan = compile_with(graph, outputs, &self.0.caps, options)?;
                 if let Some(change) = &self.0.change {
                     change(&mut plan);
                 }
-                let states = lock(states).clone();
-                Debug::new(device, plan, &given, &states)?.find(graph, is_odd).await
+                let debug = Debug::new(device, plan, &given, &lock(states))?;
+                debug.find(graph, is_odd).await
             }
         }
     }
@@ -189,47 +190,41 @@ impl Session {
 struct Debug<'d> {
     device: &'d Device,
     plan: Plan,
-    buffers: Vec<Buffer>,
+    regions: Vec<Region>,
     /// One for each action of the plan.
     actions: Vec<Part>,
 }
 
 impl<'d> Debug<'d> {
-    fn new(
-        device: &'d Device,
-        plan: Plan,
-        inputs: &HashMap<&str, &Array>,
-        states: &HashMap<String, Buffer>,
-    ) -> Result<Self> {
-        let mut buffers = Vec::with_capacity(plan.slots.len());
-        for slot in &plan.slots {
-            let buffer = device.buffer("debug", slot.bytes)?;
+    fn new(device: &'d Device, plan: Plan, inputs: &HashMap<&str, &Array>, states: &States) -> Result<Self> {
+        let regions =
+            regions(&plan, &mut |_, slot: &Slot| Ok(Region::from(device.buffer("debug", slot.bytes)?)))?;
+        for (slot, region) in plan.slots.iter().zip(&regions) {
             match &slot.role {
                 Role::Input(name) => {
                     let array = inputs.get(name.as_str());
                     let array =
                         array.ok_or_else(|| Error::input(format!("the input {name:?} was not written")))?;
-                    write_padded(device, &buffer, array)?;
+                    write_padded(device, region, array)?;
                 }
-                Role::Constant(array) => write_padded(device, &buffer, array)?,
+                Role::Constant(array) => write_padded(device, region, array)?,
                 Role::State(name) => {
                     // A state that no program of the session has holds zeros, as fresh memory does.
                     if let Some(state) = states.get(name) {
-                        let (from, to) = (state.clone(), buffer.clone());
+                        let (from, to) = (state.clone(), region.clone());
                         device.submit(&[Command::Copy { from, to, bytes: slot.bytes }])?;
                     }
                 }
-                Role::Working => {}
+                Role::Working | Role::Pack => {}
             }
-            buffers.push(buffer);
         }
-        let parts = parts(device, &plan, &buffers).context(|| "preparing a debug run")?;
+        let parts = parts(device, &plan, &regions).context(|| "preparing a debug run")?;
         let one_by_one = |part| match part {
             Part::Device(commands) => commands.into_iter().map(|c| Part::Device(vec![c])).collect(),
             Part::Host(_) => vec![part],
         };
         let actions = parts.into_iter().flat_map(one_by_one).collect();
-        Ok(Debug { device, plan, buffers, actions })
+        Ok(Debug { device, plan, regions, actions })
     }
 
     async fn find(&self, graph: &Graph, is_odd: fn(f64) -> bool) -> Result<Option<NonFinite>> {
@@ -251,7 +246,7 @@ impl<'d> Debug<'d> {
                 if !meta.dtype.is_float() {
                     continue;
                 }
-                let mut numbers = read_array(self.device, &self.buffers[slot], meta).await?.to_f64();
+                let mut numbers = read_array(self.device, &self.regions[slot], meta).await?.to_f64();
                 if !layout.is_contiguous() {
                     numbers = layout.positions().into_iter().map(|position| numbers[position]).collect();
                 }

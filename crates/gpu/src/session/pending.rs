@@ -4,9 +4,9 @@ use anygrad_core::{Array, Context, Result};
 use anygrad_graph::Meta;
 
 use super::array_of;
-use crate::buffer::Buffer;
 use crate::device::Device;
 use crate::read::PendingRead;
+use crate::region::Region;
 
 /// A value as it was when it was asked for, which the device may still have to compute. Programs may
 /// run meanwhile; it does not change.
@@ -23,13 +23,14 @@ impl Pending {
     }
 
     /// Has a copy made after all that was submitted.
-    pub(super) fn read(device: &Device, buffer: &Buffer, meta: Meta) -> Result<Self> {
+    pub(super) fn read(device: &Device, region: &Region, meta: Meta) -> Result<Self> {
         let bytes = meta.bytes().next_multiple_of(4);
         if bytes == 0 {
             return Ok(Pending::known(Array::zeros(meta.shape, meta.dtype)));
         }
-        let read = device.start_read(buffer, 0, bytes);
-        let read = read.context(|| format!("asking for {bytes} bytes of buffer {}", buffer.label()))?;
+        let read = device.start_read(&region.buffer, region.offset, bytes);
+        let read =
+            read.context(|| format!("asking for {bytes} bytes of buffer {}", region.buffer.label()))?;
         Ok(Pending(Source::Coming(read, meta)))
     }
 

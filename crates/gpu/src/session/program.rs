@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use anygrad_core::{Array, Context, Error, Result};
 use anygrad_graph::{Graph, Interpreter, Meta, ValueId};
-use anygrad_plan::{Action, Plan, Role, SlotId, Step};
+use anygrad_plan::{Action, Plan, Role, Slot, SlotId, Step};
 
-use super::{Pending, check_meta, read_array, state_buffer};
-use crate::buffer::Buffer;
+use super::states::States;
+use super::{Pending, check_meta, read_array};
 use crate::device::{Command, Device};
 use crate::guard::lock;
 use crate::host::{HostStep, write_padded};
+use crate::region::Region;
 
 /// A compiled graph: write its inputs, run it, read its outputs.
 pub struct Program {
@@ -33,8 +34,12 @@ pub(super) enum Compiled {
 pub(super) struct DeviceProgram {
     device: Device,
     plan: Plan,
-    inputs: HashMap<String, Buffer>,
-    outputs: Vec<Buffer>,
+    states: Arc<Mutex<States>>,
+    /// Where each slot stands.
+    regions: Vec<Region>,
+    /// How often states had moved then.
+    moves: u64,
+    inputs: HashMap<String, Region>,
     parts: Vec<Part>,
     was_run: bool,
 }
@@ -46,6 +51,14 @@ pub(super) enum Part {
 }
 
 impl Part {
+    /// How many actions it runs.
+    fn len(&self) -> usize {
+        match self {
+            Part::Device(commands) => commands.len(),
+            Part::Host(_) => 1,
+        }
+    }
+
     pub(super) fn run(&self, device: &Device) -> Result<()> {
         match self {
             Part::Device(commands) => device.submit(commands),
@@ -70,8 +83,8 @@ impl Program {
             Compiled::Interpreter { interpreter, .. } => lock(interpreter).write(name, array),
             Compiled::Device(program) => {
                 // Inputs that nothing depends on have no buffer.
-                if let Some(buffer) = program.inputs.get(name) {
-                    write_padded(&program.device, buffer, array)?;
+                if let Some(region) = program.inputs.get(name) {
+                    write_padded(&program.device, region, array)?;
                 }
             }
         }
@@ -97,27 +110,16 @@ impl Program {
     pub fn run_step_by_step(&mut self, after: &mut dyn FnMut(&Step, &Action)) -> Result<()> {
         self.check_inputs()?;
         let Compiled::Device(program) = &mut self.compiled else { return self.run_written() };
-        let mut actions =
-            program.plan.steps.iter().flat_map(|step| step.actions.iter().map(move |action| (step, action)));
-        let mut done = || {
-            if let Some((step, action)) = actions.next() {
-                after(step, action);
-            }
-        };
-        for part in &program.parts {
-            match part {
-                Part::Device(commands) => {
-                    for command in commands {
-                        program.device.submit(std::slice::from_ref(command))?;
-                        program.device.wait()?;
-                        done();
-                    }
-                }
-                Part::Host(_) => {
-                    part.run(&program.device)?;
-                    done();
-                }
-            }
+        let steps = program.plan.steps.iter().enumerate();
+        let actions: Vec<(usize, usize)> =
+            steps.flat_map(|(step, s)| (0..s.actions.len()).map(move |action| (step, action))).collect();
+        let parts = program.parts.iter().enumerate();
+        let places: Vec<(usize, usize)> =
+            parts.flat_map(|(part, p)| (0..p.len()).map(move |place| (part, place))).collect();
+        for ((part, place), (step, action)) in places.into_iter().zip(actions) {
+            program.run_one(part, place)?;
+            let step = &program.plan.steps[step];
+            after(step, &step.actions[action]);
         }
         program.was_run = true;
         Ok(())
@@ -137,6 +139,10 @@ impl Program {
                 *results = Some(values.iter().map(|value| value.to_array()).collect());
             }
             Compiled::Device(program) => {
+                let states = Arc::clone(&program.states);
+                // States must not move before everything is submitted.
+                let mut states = lock(&states);
+                program.settle(&mut states)?;
                 program.parts.iter().try_for_each(|part| part.run(&program.device))?;
                 program.was_run = true;
             }
@@ -152,8 +158,8 @@ impl Program {
         let missing = || Error::input(format!("output {output} does not exist, or nothing was run yet"));
         match &self.compiled {
             Compiled::Device(program) if program.was_run => {
-                let buffer = program.outputs.get(output).ok_or_else(missing)?;
-                read_array(&program.device, buffer, program.plan.outputs[output].0).await
+                let &(meta, slot) = program.plan.outputs.get(output).ok_or_else(missing)?;
+                read_array(&program.device, &program.regions[slot], meta).await
             }
             Compiled::Interpreter { results: Some(results), .. } => {
                 results.get(output).cloned().ok_or_else(missing)
@@ -171,8 +177,8 @@ impl Program {
         let missing = || Error::input(format!("output {output} does not exist, or nothing was run yet"));
         match &self.compiled {
             Compiled::Device(program) if program.was_run => {
-                let buffer = program.outputs.get(output).ok_or_else(missing)?;
-                Pending::read(&program.device, buffer, program.plan.outputs[output].0)
+                let &(meta, slot) = program.plan.outputs.get(output).ok_or_else(missing)?;
+                Pending::read(&program.device, &program.regions[slot], meta)
             }
             Compiled::Interpreter { results: Some(results), .. } => {
                 results.get(output).cloned().map(Pending::known).ok_or_else(missing)
@@ -205,38 +211,94 @@ impl Program {
 }
 
 impl DeviceProgram {
-    pub(super) fn new(device: &Device, states: &Mutex<HashMap<String, Buffer>>, plan: Plan) -> Result<Self> {
+    pub(super) fn new(device: &Device, states: &Arc<Mutex<States>>, plan: Plan) -> Result<Self> {
+        let states = Arc::clone(states);
         let is_output = |number| plan.outputs.iter().any(|(_, slot)| *slot == number);
         let mut inputs = HashMap::new();
-        let mut buffers: Vec<Buffer> = Vec::with_capacity(plan.slots.len());
-        for (number, slot) in plan.slots.iter().enumerate() {
-            buffers.push(match &slot.role {
+        let mut settled = lock(&states);
+        let memory = settled.settle(device, &plan)?;
+        let moves = settled.moves();
+        drop(settled);
+        let regions = regions(&plan, &mut |number, slot| {
+            let make = |label: &str| device.buffer(label, slot.bytes).map(Region::from);
+            match &slot.role {
                 Role::Input(name) => {
-                    let buffer = device.shared_buffer(name, slot.bytes)?;
-                    inputs.insert(name.clone(), buffer.clone());
-                    buffer
+                    let region = Region::from(device.shared_buffer(name, slot.bytes)?);
+                    inputs.insert(name.clone(), region.clone());
+                    Ok(region)
                 }
-                Role::State(name) => state_buffer(device, states, name, slot.bytes)?,
+                Role::State(_) | Role::Pack => settled_at(&memory, number),
                 Role::Constant(array) => {
-                    let buffer = device.buffer(&format!("constant {number}"), slot.bytes)?;
-                    write_padded(device, &buffer, array)?;
-                    buffer
+                    let region = make(&format!("constant {number}"))?;
+                    write_padded(device, &region, array)?;
+                    Ok(region)
                 }
                 Role::Working if is_output(number) => {
-                    device.shared_buffer(&format!("slot {number}"), slot.bytes)?
+                    device.shared_buffer(&format!("slot {number}"), slot.bytes).map(Region::from)
                 }
-                Role::Working => device.buffer(&format!("slot {number}"), slot.bytes)?,
-            });
-        }
-        let parts = parts(device, &plan, &buffers)?;
-        let outputs = plan.outputs.iter().map(|(_, slot)| buffers[*slot].clone()).collect();
-        Ok(DeviceProgram { device: device.clone(), plan, inputs, outputs, parts, was_run: false })
+                Role::Working => make(&format!("slot {number}")),
+            }
+        })?;
+        let parts = parts(device, &plan, &regions)?;
+        let device = device.clone();
+        Ok(DeviceProgram { device, plan, states, regions, moves, inputs, parts, was_run: false })
     }
+
+    /// Runs one action of one part, and waits for it. States may move before the next.
+    fn run_one(&mut self, part: usize, place: usize) -> Result<()> {
+        let states = Arc::clone(&self.states);
+        let mut states = lock(&states);
+        self.settle(&mut states)?;
+        match &self.parts[part] {
+            Part::Device(commands) => self.device.submit(&commands[place..=place])?,
+            host @ Part::Host(_) => host.run(&self.device)?,
+        }
+        self.device.wait()
+    }
+
+    /// Binds the states anew where some have moved.
+    fn settle(&mut self, states: &mut States) -> Result<()> {
+        if states.moves() == self.moves {
+            return Ok(());
+        }
+        let memory = states.settle(&self.device, &self.plan)?;
+        let regions = regions(&self.plan, &mut |number, slot| match slot.role {
+            Role::State(_) | Role::Pack => settled_at(&memory, number),
+            _ => Ok(self.regions[number].clone()),
+        })?;
+        if regions != self.regions {
+            self.parts = parts(&self.device, &self.plan, &regions)?;
+            self.regions = regions;
+        }
+        self.moves = states.moves();
+        Ok(())
+    }
+}
+
+fn settled_at(memory: &HashMap<SlotId, Region>, slot: SlotId) -> Result<Region> {
+    memory.get(&slot).cloned().ok_or_else(|| Error::internal(format!("slot {slot} stands nowhere")))
+}
+
+/// Where each slot stands: `make` tells it of those that are no parts of others.
+pub(super) fn regions(
+    plan: &Plan,
+    make: &mut dyn FnMut(SlotId, &Slot) -> Result<Region>,
+) -> Result<Vec<Region>> {
+    let mut wholes: Vec<Option<Region>> = vec![None; plan.slots.len()];
+    for (number, slot) in plan.slots.iter().enumerate().filter(|(_, slot)| slot.part.is_none()) {
+        wholes[number] = Some(make(number, slot)?);
+    }
+    let region = |(number, slot): (SlotId, &Slot)| {
+        let whole = wholes[plan.memory_of(number)].as_ref();
+        let whole = whole.ok_or_else(|| Error::internal(format!("slot {number} is a part of a part")))?;
+        Ok(slot.part.map_or_else(|| whole.clone(), |part| whole.part(part.offset, slot.bytes)))
+    };
+    plan.slots.iter().enumerate().map(region).collect()
 }
 
 /// The plan's actions as commands: one part, unless the host has to do something in between. The
 /// parameters of all dispatches stand in one uniform buffer.
-pub(super) fn parts(device: &Device, plan: &Plan, buffers: &[Buffer]) -> Result<Vec<Part>> {
+pub(super) fn parts(device: &Device, plan: &Plan, regions: &[Region]) -> Result<Vec<Part>> {
     let actions = || plan.steps.iter().flat_map(|step| &step.actions);
     let stride = plan.parameter_stride as usize;
     let mut bytes = Vec::new();
@@ -256,25 +318,28 @@ pub(super) fn parts(device: &Device, plan: &Plan, buffers: &[Buffer]) -> Result<
         match action {
             Action::Dispatch { kernel, wgsl, writes, overrides, params, slots, windows, workgroups } => {
                 let pipeline = device.pipeline(kernel, wgsl, writes, overrides)?;
-                let storage: Vec<&Buffer> = slots.iter().map(|&slot: &SlotId| &buffers[slot]).collect();
+                let storage = slots.iter().zip(windows).map(|(&slot, window)| match window {
+                    Some(window) => regions[slot].part(window.offset, window.bytes),
+                    None => regions[slot].clone(),
+                });
+                let storage: Vec<Region> = storage.collect();
                 let (Some(uniform), Some(offset)) = (&uniform, offsets.next()) else {
                     return Err(Error::internal(format!("{kernel} has no parameters")));
                 };
                 let block = (uniform, offset, params.len() as u64);
-                let windows: Vec<_> = windows.iter().map(|w| w.map(|w| (w.offset, w.bytes))).collect();
-                let bindings = device.bind_windows(&pipeline, block, &storage, &windows)?;
+                let bindings = device.bind_regions(&pipeline, block, &storage)?;
                 commands.push(Command::Dispatch { pipeline, bindings, workgroups: *workgroups });
             }
             Action::Copy { from, to, bytes } => {
-                let (from, to) = (buffers[*from].clone(), buffers[*to].clone());
+                let (from, to) = (regions[*from].clone(), regions[*to].clone());
                 commands.push(Command::Copy { from, to, bytes: *bytes });
             }
             Action::Host { op, inputs, outputs } => {
                 parts.push(Part::Device(std::mem::take(&mut commands)));
                 parts.push(Part::Host(HostStep {
                     op: Arc::clone(op),
-                    inputs: inputs.iter().map(|&(slot, layout)| (buffers[slot].clone(), layout)).collect(),
-                    outputs: outputs.iter().map(|&(slot, meta)| (buffers[slot].clone(), meta)).collect(),
+                    inputs: inputs.iter().map(|&(slot, layout)| (regions[slot].clone(), layout)).collect(),
+                    outputs: outputs.iter().map(|&(slot, meta)| (regions[slot].clone(), meta)).collect(),
                 }));
             }
         }

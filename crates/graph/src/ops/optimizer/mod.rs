@@ -256,6 +256,10 @@ impl<S: Step> Op for Update<S> {
     fn in_place(&self) -> &[(usize, usize)] {
         &[(0, 0), (1, 1), (2, 2), (3, 3)][..=self.slots]
     }
+
+    fn elementwise_inputs(&self) -> Option<usize> {
+        Some(self.slots + 2)
+    }
 }
 
 pub(super) fn cases() -> Vec<Case> {
