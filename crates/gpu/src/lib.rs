@@ -3,18 +3,26 @@
 
 mod adapter;
 mod buffer;
+mod cache;
 mod device;
 mod guard;
 mod host;
 mod pipeline;
 mod quarantine;
 mod session;
+#[cfg(not(target_arch = "wasm32"))]
+mod tune;
+mod tuned;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use adapter::adapters;
 pub use adapter::{ADAPTER_VARIABLE, Choice, adapters_async};
 pub use buffer::Buffer;
+pub use cache::CACHE_VARIABLE;
 pub use device::{Command, Device};
 pub use pipeline::{BindGroup, Pipeline};
-pub use quarantine::{CACHE_VARIABLE, Verdict};
+pub use quarantine::Verdict;
 pub use session::{NonFinite, Program, Session};
+#[cfg(not(target_arch = "wasm32"))]
+pub use tune::{TuneOptions, TuneReport, TunedOperator, Way};
+pub use tuned::Tuned;

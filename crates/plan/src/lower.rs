@@ -3,13 +3,14 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use anygrad_graph::core::{Array, Caps, DType, Error, Result};
+use anygrad_graph::core::{Array, DType, Error, Result};
 use anygrad_graph::{
     Call, Graph, Kernels, Layout, Lowering, Meta, Node, NodeId, Op, Origin, Tensor, ValueId,
 };
 
 use crate::assemble::padded;
 use crate::body::{Body, Instruction, Load};
+use crate::choose::Chooser;
 use crate::values::Values;
 use crate::window::{Window, fits, split};
 
@@ -175,7 +176,7 @@ pub(crate) fn lower(
     graph: &Graph,
     outputs: &[Tensor<'_>],
     constants: &[Option<Arc<Array>>],
-    caps: &Caps,
+    chooser: &Chooser<'_>,
 ) -> Result<Program> {
     let live = prune(graph, outputs, constants);
     let mut program = Program::default();
@@ -193,7 +194,7 @@ pub(crate) fn lower(
     for node in graph.nodes() {
         let known = |y: &ValueId| constants[y.index()].is_some() || !live[y.index()];
         if !node.outputs.iter().all(known) {
-            lower_node(graph, &node, &mut program, &mut values, caps)
+            lower_node(graph, &node, &mut program, &mut values, chooser)
                 .map_err(|error| error.context(node.op.name()).at(node.place))?;
         }
     }
@@ -225,8 +226,9 @@ fn lower_node(
     node: &Node,
     program: &mut Program,
     values: &mut Values,
-    caps: &Caps,
+    chooser: &Chooser<'_>,
 ) -> Result<()> {
+    let caps = chooser.caps;
     let line = Some(node.place);
     let node_id = node.outputs.first().and_then(|y| match graph.origin(*y) {
         Origin::Node(id, _) => Some(id),
@@ -250,7 +252,7 @@ fn lower_node(
     }
     let shows = |meta: Meta| padded(meta.bytes()) <= caps.max_binding_bytes;
     let storages = x.iter().map(|value| program.storages[value.storage].meta);
-    let lower = |x: &[Layout], y: &[Meta]| permitted(&*node.op, x, y, caps);
+    let lower = |x: &[Layout], y: &[Meta]| chooser.choose(&node.op, x, y);
     let layouts = |x: &[Value]| x.iter().map(|value| value.layout).collect::<Vec<Layout>>();
     let mut lowering = None;
     if storages.chain(metas.iter().copied()).all(shows) {
@@ -325,17 +327,6 @@ fn lower_node(
         values.values[id.index()] = Some(value);
     }
     Ok(())
-}
-
-/// How an operator runs without what is excluded: as the adapter does it best, as every adapter does
-/// it, or, when neither is permitted, None: on the host.
-fn permitted(op: &dyn Op, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Option<Lowering>> {
-    let allowed = |lowering: &Lowering| lowering.uses(|name| caps.excludes(name)).is_none();
-    let best = op.lower(x, y, caps)?;
-    if caps.excluded.is_empty() || allowed(&best) {
-        return Ok(Some(best));
-    }
-    Ok(Some(op.lower(x, y, &caps.portable())?).filter(allowed))
 }
 
 /// The body of one call.

@@ -243,6 +243,25 @@ impl Op for Reduce {
     }
 
     fn lower(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Lowering> {
+        self.lower_by(0, x, y, caps)
+    }
+
+    fn alternatives(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        Lowering::distinct((0..RowKernels::WAYS).map(|way| self.lower_by(way, x, y, caps)))
+    }
+
+    fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
+        Tolerance::sum(self.split(&x[0].shape()).1)
+    }
+
+    fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {
+        Rows::first_axis(&y[0], &[true]).filter(|_| self.first > 0)
+    }
+}
+
+impl Reduce {
+    /// Rows by the choice of this number among those for each pass, or the last one.
+    fn lower_by(&self, way: usize, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Lowering> {
         let (outer, middle, inner) = self.split(&x[0].shape());
         let dtype = y[0].dtype;
         let mut kernels = Kernels::default();
@@ -266,7 +285,7 @@ impl Op for Reduce {
             kernels.dispatches.push(if !dtype.is_float() {
                 pass.integers(dtype, bindings)
             } else if inner == 1 {
-                pass.rows(bindings, caps)
+                pass.rows(bindings, way, caps)
             } else {
                 pass.columns(bindings)
             });
@@ -275,10 +294,6 @@ impl Op for Reduce {
             }
             (from, left) = (to, parts as usize);
         }
-    }
-
-    fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {
-        Rows::first_axis(&y[0], &[true]).filter(|_| self.first > 0)
     }
 }
 
@@ -356,7 +371,7 @@ struct Pass {
 }
 
 impl Pass {
-    fn rows(&self, bindings: Vec<Operand>, caps: &Caps) -> Dispatch {
+    fn rows(&self, bindings: Vec<Operand>, way: usize, caps: &Caps) -> Dispatch {
         const KERNELS: RowKernels = RowKernels {
             alone: &shaders::REDUCE_ROWS_ALONE,
             subgroup: [&shaders::REDUCE_ROWS_SUBGROUP, &shaders::REDUCE_ROWS_SUBGROUP_VEC4],
@@ -365,7 +380,7 @@ impl Pass {
         let rows = self.outer * self.parts as usize;
         // A single row may end within a group of four.
         let vector = self.outer == 1 || self.middle.is_multiple_of(4);
-        let choice = KERNELS.choose_units(rows, self.middle.min(self.terms as usize), vector, caps);
+        let choice = KERNELS.choose_units(way, rows, self.middle.min(self.terms as usize), vector, caps);
         let mut overrides = vec![("KIND", f64::from(self.kind as u8))];
         overrides.extend(choice.overrides);
         Dispatch {

@@ -11,7 +11,7 @@ mod reference;
 use anygrad_core::{Array, Caps, DType, Error, Result, Shape};
 
 use super::by_formula::gradients_by_formula;
-use crate::{At, Grads, Layout, Lowering, Meta, Op, Tensor, Values};
+use crate::{At, Grads, Layout, Lowering, Meta, Op, Tensor, Tolerance, Values};
 
 pub(super) use cases::cases;
 
@@ -318,7 +318,15 @@ impl Op for Forward {
     }
 
     fn lower(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        lower::forward(&self.0, x, y, caps)
+        lower::forward(&self.0, x, y, 0, caps)
+    }
+
+    fn alternatives(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        Lowering::distinct([0, 1].map(|narrower| lower::forward(&self.0, x, y, narrower, caps)))
+    }
+
+    fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
+        lower::tolerance(x)
     }
 
     fn accepts(&self, input: usize, layout: &Layout) -> bool {
@@ -347,7 +355,15 @@ impl Op for QueryGrad {
     }
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        lower::query_gradient(&self.0, x, caps)
+        lower::query_gradient(&self.0, x, 0, caps)
+    }
+
+    fn alternatives(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        Lowering::distinct([0, 1].map(|narrower| lower::query_gradient(&self.0, x, narrower, caps)))
+    }
+
+    fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
+        lower::tolerance(x)
     }
 
     fn accepts(&self, input: usize, layout: &Layout) -> bool {
@@ -379,7 +395,15 @@ impl Op for KeyGrad {
     }
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        lower::key_gradient(&self.0, x, caps)
+        lower::key_gradient(&self.0, x, 0, caps)
+    }
+
+    fn alternatives(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        Lowering::distinct([0, 1].map(|narrower| lower::key_gradient(&self.0, x, narrower, caps)))
+    }
+
+    fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
+        lower::tolerance(x)
     }
 
     fn accepts(&self, input: usize, layout: &Layout) -> bool {

@@ -16,7 +16,7 @@ mod volume_cases;
 
 use anygrad_core::{Caps, Result, Shape};
 
-use crate::{At, Grads, Layout, Lowering, Meta, Op, Rows, Tensor, Values};
+use crate::{At, Grads, Layout, Lowering, Meta, Op, Rows, Tensor, Tolerance, Values};
 
 use geometry::Geometry;
 pub use options::Conv;
@@ -76,9 +76,22 @@ impl Op for Convolution {
         lower::forward(&Geometry::new(&self.conv, self.axes, x[0].meta, x[1].meta)?, caps)
     }
 
+    fn alternatives(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        best_and_portable(|caps| self.lower(x, y, caps), caps)
+    }
+
+    fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
+        Tolerance::sum(x[1].shape().elements() / x[1].shape()[0].max(1))
+    }
+
     fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {
         Rows::first_axis(&y[0], &[true, false])
     }
+}
+
+/// The way by rule, and the one for every adapter where that is another.
+fn best_and_portable(lower: impl Fn(&Caps) -> Result<Lowering>, caps: &Caps) -> Result<Vec<Lowering>> {
+    Lowering::distinct([lower(caps), lower(&caps.portable())])
 }
 
 fn input_gradient<'g>(conv: Conv<3>, dy: Tensor<'g>, w: Tensor<'g>, x: Shape) -> Tensor<'g> {
@@ -141,6 +154,14 @@ impl Op for InputGrad {
         lower::input_gradient(&self.geometry(x[0].meta, x[1].meta)?, caps)
     }
 
+    fn alternatives(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        best_and_portable(|caps| self.lower(x, y, caps), caps)
+    }
+
+    fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
+        Tolerance::sum(x[1].shape().elements() / x[1].shape()[1].max(1))
+    }
+
     fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {
         Rows::first_axis(&y[0], &[true, false])
     }
@@ -182,5 +203,13 @@ impl Op for WeightGrad {
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
         lower::weight_gradient(&self.geometry(x[0].meta, x[1].meta)?, caps)
+    }
+
+    fn alternatives(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        best_and_portable(|caps| self.lower(x, y, caps), caps)
+    }
+
+    fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
+        Tolerance::sum(x[1].shape().elements() / x[1].shape()[1].max(1))
     }
 }
