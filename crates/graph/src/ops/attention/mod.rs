@@ -8,6 +8,8 @@ mod cases;
 mod lower;
 mod reference;
 
+use std::fmt;
+
 use anygrad_core::{Array, Caps, DType, Error, Result, Shape};
 
 use super::by_formula::gradients_by_formula;
@@ -52,10 +54,17 @@ enum Mask {
     Added,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 struct Drop {
     rate: f64,
     seed: u32,
+}
+
+/// Without the seed: layers that differ in nothing else are one to the tuner.
+impl fmt::Debug for Drop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Drop {{ rate: {} }}", self.rate)
+    }
 }
 
 /// How queries and keys become probabilities.
