@@ -18,6 +18,9 @@ use crate::tuned::Tuned;
 /// A way must take less than this share of the time of the operator's own rule to be chosen.
 const WORTH_IT: f64 = 0.97;
 
+/// It must also have been faster in this share of the rounds: one lucky run decides nothing.
+const MOST_ROUNDS: f64 = 2.0 / 3.0;
+
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
 pub struct TuneOptions {
@@ -31,7 +34,7 @@ pub struct TuneOptions {
 
 impl Default for TuneOptions {
     fn default() -> Self {
-        TuneOptions { most_kernels: 60, time: Duration::from_millis(200), rounds: 5 }
+        TuneOptions { most_kernels: 60, time: Duration::from_millis(300), rounds: 9 }
     }
 }
 
@@ -42,6 +45,8 @@ pub struct Way {
     pub label: String,
     /// Its fastest run in milliseconds; none where it was not run.
     pub ms: Option<f64>,
+    /// The share of the rounds in which it was faster than the operator's own rule.
+    pub won: f64,
     /// Why it cannot be chosen, where it cannot.
     pub finding: Option<String>,
 }
@@ -77,9 +82,10 @@ impl TunedOperator {
     fn choose(&mut self) {
         let time = |way: &Way| way.ms.filter(|_| way.finding.is_none());
         let Some(rule) = self.ways.first().and_then(time) else { return };
-        let times = self.ways.iter().enumerate().filter_map(|(i, way)| Some((i, time(way)?)));
+        let others = self.ways.iter().enumerate().filter(|(_, way)| way.won >= MOST_ROUNDS);
+        let times = others.filter_map(|(i, way)| Some((i, time(way).filter(|ms| *ms < WORTH_IT * rule)?)));
         let fastest = times.min_by(|a, b| a.1.total_cmp(&b.1));
-        self.chosen = Some(fastest.filter(|(_, ms)| *ms < WORTH_IT * rule).map_or(0, |(way, _)| way));
+        self.chosen = Some(fastest.map_or(0, |(way, _)| way));
     }
 }
 

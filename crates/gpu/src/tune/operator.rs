@@ -27,6 +27,9 @@ struct Runner {
     /// Runs in one turn.
     runs: usize,
     fastest_ms: f64,
+    /// Rounds that it ran in, and those in which it was faster than the first.
+    rounds: usize,
+    won: usize,
 }
 
 impl Session {
@@ -38,7 +41,7 @@ impl Session {
         kernels: &mut HashSet<KernelKey>,
         report: &mut TuneReport,
     ) -> Result<TunedOperator> {
-        let way = |label: &String| Way { label: label.clone(), ms: None, finding: None };
+        let way = |label: &String| Way { label: label.clone(), ms: None, won: 0.0, finding: None };
         let shape = |metas: &[anygrad_graph::Meta]| {
             metas.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
         };
@@ -91,11 +94,22 @@ impl Session {
                     continue;
                 }
             }
-            runners.push(Runner { way: place, program, runs: 1, fastest_ms: f64::INFINITY });
+            runners.push(Runner {
+                way: place,
+                program,
+                runs: 1,
+                fastest_ms: f64::INFINITY,
+                rounds: 0,
+                won: 0,
+            });
         }
         if runners.len() > 1 {
             time(&session, &mut runners, options)?;
-            runners.iter().for_each(|runner| operator.ways[runner.way].ms = Some(runner.fastest_ms));
+            for runner in &runners {
+                let way = &mut operator.ways[runner.way];
+                way.ms = Some(runner.fastest_ms);
+                way.won = runner.won as f64 / runner.rounds.max(1) as f64;
+            }
         }
         Ok(operator)
     }
@@ -158,8 +172,9 @@ fn first_mismatch(tolerance: Tolerance, got: &[Vec<f64>], want: &[Vec<f64>]) -> 
 fn time(session: &Session, runners: &mut [Runner], options: TuneOptions) -> Result<()> {
     let start = Instant::now();
     let mut round = 0;
-    while round < options.rounds.max(1) || start.elapsed() < options.time {
+    while round <= options.rounds.max(1) || start.elapsed() < options.time {
         let best = runners.iter().map(|runner| runner.fastest_ms).fold(f64::INFINITY, f64::min);
+        let mut rule_ms = f64::INFINITY;
         for runner in runners.iter_mut() {
             let hopeless = round > 1 && runner.way > 0 && runner.fastest_ms > HOPELESS * best;
             if hopeless {
@@ -172,6 +187,12 @@ fn time(session: &Session, runners: &mut [Runner], options: TuneOptions) -> Resu
             session.wait()?;
             let ms = start.elapsed().as_secs_f64() * 1e3 / runner.runs as f64;
             runner.fastest_ms = runner.fastest_ms.min(ms);
+            // The first round warms up.
+            runner.rounds += usize::from(round > 0);
+            runner.won += usize::from(round > 0 && ms < rule_ms);
+            if runner.way == 0 {
+                rule_ms = ms;
+            }
         }
         if round == 0 {
             // All in one measure: as many runs as the fastest takes for a turn.
