@@ -56,11 +56,23 @@ fn link_all() -> Result<String> {
         }
         params += &params_of_file.unwrap_or_default();
     }
-    Ok(format!(
+    let code = format!(
         "{params}\n{kernels}\n/// Every kernel.\npub static KERNELS: &[&Kernel] = &[{}];\n\n{}",
         names.iter().map(|n| format!("&{n}")).collect::<Vec<_>>().join(", "),
         modules_fn(&shared)
+    );
+    let hash = fnv(code.as_bytes());
+    Ok(format!(
+        "{code}\n/// A hash of all kernels: what was measured with others does not hold for these.\n\
+         pub const HASH: u64 = {hash:#018x};\n"
     ))
+}
+
+/// FNV-1a, which is the same on every machine.
+fn fnv(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xCBF2_9CE4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
 }
 
 /// The shared modules as a function, so that generated code can be linked with the same text.

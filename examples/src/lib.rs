@@ -13,6 +13,7 @@ pub mod report;
 mod run;
 pub mod tables;
 pub mod trend;
+pub mod tuning;
 
 use std::io::Write;
 use std::process::ExitCode;

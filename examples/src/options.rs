@@ -21,6 +21,8 @@ pub struct Options {
     pub adapter: Choice,
     /// Where the plot goes; none is made without it.
     pub plot: Option<PathBuf>,
+    /// Whether the operators of the model are tuned before training.
+    pub tune: bool,
     /// Whether only errors are shown.
     pub quiet: bool,
     /// Whether the report is written as JSON, and nothing else.
@@ -53,6 +55,9 @@ pub struct Arguments {
     /// Make no plot
     #[arg(long, conflicts_with = "plot")]
     pub no_plot: bool,
+    /// First measure in which ways the operators of the model run fastest, and remember it
+    #[arg(long)]
+    pub tune: bool,
     /// Show nothing but errors
     #[arg(long, short, conflicts_with = "json")]
     pub quiet: bool,
@@ -72,6 +77,7 @@ impl Options {
             seed: 1,
             adapter: Choice::from_env(),
             plot: Some(PathBuf::from("runs").join(format!("{program}.png"))),
+            tune: false,
             quiet: false,
             json: false,
         }
@@ -89,6 +95,7 @@ impl Options {
             seed: arguments.seed.unwrap_or(self.seed),
             adapter: arguments.adapter.map_or(self.adapter, Choice::from),
             plot: if arguments.no_plot { None } else { arguments.plot.or(self.plot) },
+            tune: self.tune || arguments.tune,
             quiet: self.quiet || arguments.quiet,
             json: self.json || arguments.json,
         };
@@ -133,8 +140,19 @@ mod tests {
 
     #[test]
     fn arguments_replace_what_they_name() {
-        let words =
-            ["--data", "d", "--epochs", "3", "--seed", "9", "--adapter", "software", "--no-plot", "--json"];
+        let words = [
+            "--data",
+            "d",
+            "--epochs",
+            "3",
+            "--seed",
+            "9",
+            "--adapter",
+            "software",
+            "--no-plot",
+            "--json",
+            "--tune",
+        ];
         let options = Options::new("cnn", 5, 64).with(parse(&words).unwrap()).unwrap();
         let expected = Options {
             data: Some("d".into()),
@@ -143,6 +161,7 @@ mod tests {
             seed: 9,
             adapter: Choice::Software,
             plot: None,
+            tune: true,
             quiet: false,
             json: true,
         };

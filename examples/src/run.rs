@@ -4,11 +4,12 @@ use std::io::{self, Write};
 
 use anygrad::core::{Array, Error, Result};
 use anygrad::data::Dataset;
-use anygrad::gpu::Session;
+use anygrad::gpu::{Session, Tuned};
 use anygrad::nn::{FitOptions, History, Progress, Silent, Trainer};
 
 use crate::options::Options;
 use crate::plot::{self, Chart};
+use crate::tuning;
 
 /// Writes a line, unless the options say that nothing is shown.
 pub(crate) fn say(options: &Options, text: impl std::fmt::Display) -> Result<()> {
@@ -40,6 +41,9 @@ pub(crate) async fn open(options: &Options) -> Result<Session> {
                 format_args!("It does without {excluded}: `anygrad verify` found that wrong there."),
             )?;
         }
+        if let Err(error) = Tuned::load(session.caps()) {
+            say(options, format_args!("What was tuned is left aside: {error}."))?;
+        }
     }
     Ok(session)
 }
@@ -55,6 +59,10 @@ pub(crate) async fn train(
     let fit = FitOptions { epochs: options.epochs, batch_size: options.batch_size, ..FitOptions::default() };
     let validation = validation.map(|part| (part.features(), part.targets()));
     let data = (training.features(), training.targets());
+    if options.tune {
+        let report = trainer.tune(data.0, data.1, options.batch_size).await?;
+        say(options, tuning::text(&report))?;
+    }
     if options.talks() {
         trainer.fit(data, validation, &fit, &mut Progress::new()).await
     } else {

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anygrad::core::{Error, Result};
-use anygrad::gpu::{Choice, Device, Session};
+use anygrad::gpu::{Choice, Device, Session, TuneReport};
 use anygrad::perf::{
-    KernelCost, Measured, Options, Rooflines, Workload, measure, profile, rooflines, workloads,
+    KernelCost, Measured, Options, Rooflines, Workload, measure, profile, rooflines, tune, workloads,
 };
-use anygrad_examples::tables;
+use anygrad_examples::{tables, tuning::text as tuned_text};
 use clap::Args;
 use pollster::block_on;
 use serde::Serialize;
@@ -23,6 +23,9 @@ pub(crate) struct Arguments {
     /// Show what each kernel of each workload takes
     #[arg(long)]
     profile: bool,
+    /// First measure in which ways the operators of the workloads run fastest, and remember it
+    #[arg(long)]
+    tune: bool,
     /// A third of the time
     #[arg(long)]
     quick: bool,
@@ -40,6 +43,8 @@ struct Report {
     version: &'static str,
     rooflines: Rooflines,
     workloads: Vec<Measured>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tuning: Vec<TuneReport>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -55,6 +60,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let (is_cpu, adapter) = (device.caps().is_cpu(), device.caps().to_string());
     let session = Session::on(device);
     let options = if arguments.quick { Options::quick() } else { Options::default() };
+    let mut tuning = Vec::new();
+    if arguments.tune {
+        for workload in &chosen {
+            let report = block_on(tune(&session, workload))?;
+            output::line(format_args!("{}:\n{}", workload.name, tuned_text(&report)))?;
+            tuning.push(report);
+        }
+        if let Some(path) = session.remember()? {
+            output::line(format_args!("Remembered in {}", path.display()))?;
+        }
+    }
     let mut measured = Vec::new();
     for workload in &chosen {
         measured.push(measure(&session, workload, options)?);
@@ -72,7 +88,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
     }
     if let Some(path) = &arguments.json {
-        let report = Report { adapter, version: env!("CARGO_PKG_VERSION"), rooflines, workloads: measured };
+        let report =
+            Report { adapter, version: env!("CARGO_PKG_VERSION"), rooflines, workloads: measured, tuning };
         output::file(path, &output::json(&report)?)?;
     }
     Ok(ExitCode::SUCCESS)

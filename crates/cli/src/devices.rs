@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anygrad::core::{Caps, Result};
-use anygrad::gpu::{self, Verdict};
+use anygrad::gpu::{self, Tuned, Verdict};
 use clap::Args;
 use serde_json::json;
 
@@ -20,8 +20,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let adapters = gpu::adapters()?;
     for (index, caps) in adapters.iter().enumerate() {
         let verdict = Verdict::load(caps)?;
+        let tuned = Tuned::load(caps);
         if arguments.json {
-            output::line(as_json(index, caps, verdict.as_ref()))?;
+            let choices = tuned.map_or(None, |tuned| tuned).map_or(0, |tuned| tuned.choices.len());
+            output::line(as_json(index, caps, verdict.as_ref(), choices))?;
             continue;
         }
         output::line(describe(index, caps))?;
@@ -36,6 +38,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
                 };
                 output::line(format_args!("   verified by {version}: {short}{without}"))?;
             }
+        }
+        match tuned {
+            Ok(None) => output::line("   not tuned: `anygrad train --tune` measures what is fastest")?,
+            Ok(Some(tuned)) => {
+                let count = tuned.choices.len();
+                let path = Tuned::path(caps).map_or(String::new(), |path| path.display().to_string());
+                output::line(format_args!("   tuned: {count} remembered choices in {path}"))?;
+            }
+            Err(error) => output::line(format_args!("   tuned, but what was kept is left aside: {error}"))?,
         }
     }
     if !arguments.json {
@@ -79,7 +90,7 @@ fn describe(index: usize, caps: &Caps) -> String {
     )
 }
 
-fn as_json(index: usize, caps: &Caps, verdict: Option<&Verdict>) -> String {
+fn as_json(index: usize, caps: &Caps, verdict: Option<&Verdict>, choices: usize) -> String {
     json!({
         "index": index,
         "name": caps.name,
@@ -95,6 +106,7 @@ fn as_json(index: usize, caps: &Caps, verdict: Option<&Verdict>) -> String {
         "f16": caps.f16,
         "timestamps": caps.timestamps,
         "verdict": verdict,
+        "choices": choices,
     })
     .to_string()
 }

@@ -135,6 +135,52 @@ fn bench_measures_what_it_is_asked_for() {
 }
 
 #[test]
+fn what_was_tuned_is_remembered_shown_and_forgotten_with_its_file() {
+    let cache = tempfile::tempdir().unwrap();
+    let train = || {
+        let output = anygrad_with(
+            &["train", "linear-regression", "--epochs", "2", "--no-plot", "--tune"],
+            cache.path(),
+        );
+        assert!(output.status.success(), "{}", stderr(&output));
+        stdout(&output)
+    };
+    let devices = || stdout(&anygrad_with(&["devices"], cache.path()));
+    assert!(devices().contains("not tuned"));
+    let (first, again) = (train(), train());
+    assert!(first.contains("Tuned ") && !first.contains("were known"), "{first}");
+    assert!(again.contains("Tuned 0 operators") && again.contains("0 kernels compiled"), "{again}");
+    assert!(devices().contains("remembered choices in "), "{}", devices());
+
+    // A broken file is named, and training goes on without it.
+    let file = std::fs::read_dir(cache.path().join("tuned")).unwrap().next().unwrap().unwrap().path();
+    std::fs::write(&file, "{").unwrap();
+    assert!(devices().contains("left aside") && devices().contains(file.to_str().unwrap()), "{}", devices());
+    let anew = train();
+    assert!(anew.contains("left aside") && !anew.contains("were known"), "{anew}");
+    assert!(train().contains("were known"));
+    std::fs::remove_file(&file).unwrap();
+    assert!(devices().contains("not tuned"));
+}
+
+#[test]
+fn bench_tunes_what_it_measures() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bench.json");
+    let arguments = ["bench", "--only", "softmax", "--quick", "--tune", "--json", path.to_str().unwrap()];
+    let output = anygrad_with(&arguments, folder.path());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(text.contains("softmax f32[4096, 1024]") && text.contains("Remembered in "), "{text}");
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let operator = &report["tuning"][0]["operators"][0];
+    assert!(
+        operator["ways"].as_array().unwrap().len() > 1 && operator["ways"][0]["ms"].as_f64().unwrap() > 0.0
+    );
+    assert!(report["tuning"][0]["kernels"].as_u64().unwrap() > 1);
+}
+
+#[test]
 fn training_ends_in_one_object_and_repeats_bit_for_bit() {
     let train = || {
         let output = anygrad(&["train", "linear-regression", "--epochs", "12", "--no-plot", "--json"]);

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::Choices;
+
 /// What sort of hardware an adapter is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceKind {
@@ -51,6 +53,8 @@ pub struct Caps {
     /// Kernels and pointwise functions that gave wrong results here, by name: plans do without
     /// them. [`Caps::FUSION`] stands for the joining of operators.
     pub excluded: Vec<String>,
+    /// Which way operators run, where that was measured; elsewhere their own rules hold.
+    pub choices: Choices,
 }
 
 impl Caps {
@@ -84,11 +88,12 @@ impl Caps {
             // split longer loops everywhere, so that they behave the same on every adapter.
             max_iterations: 65_535,
             excluded: Vec::new(),
+            choices: Choices::default(),
         }
     }
 
     /// This adapter without its optional features: kernels for these caps are those that run
-    /// everywhere, within this adapter's limits.
+    /// everywhere, within this adapter's limits, by the operators' own rules.
     pub fn portable(&self) -> Self {
         let baseline = Caps::baseline();
         Caps {
@@ -99,6 +104,7 @@ impl Caps {
             subgroup: None,
             f16: false,
             timestamps: false,
+            choices: Choices::default(),
             ..self.clone()
         }
     }

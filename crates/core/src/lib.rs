@@ -3,6 +3,7 @@
 
 mod array;
 mod caps;
+mod choices;
 mod dtype;
 mod error;
 mod random;
@@ -10,6 +11,7 @@ mod shape;
 
 pub use array::{Array, Data};
 pub use caps::{Caps, DeviceKind};
+pub use choices::Choices;
 pub use dtype::DType;
 pub use error::{Context, Error, Result};
 pub use random::Random;

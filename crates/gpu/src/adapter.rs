@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use anygrad_core::{Caps, Context, DeviceKind, Error, Result};
+use anygrad_core::{Caps, Choices, Context, DeviceKind, Error, Result};
 
 use crate::guard::{Handle, State, contain, contain_future};
 
@@ -216,6 +216,7 @@ fn caps_of(adapter: &wgpu::Adapter) -> Caps {
         // has no such count. Kernels are split the same everywhere, whatever this says.
         max_iterations: if kind == DeviceKind::Cpu { 65_535 } else { u32::MAX / 2 },
         excluded: Vec::new(),
+        choices: Choices::default(),
     }
 }
 

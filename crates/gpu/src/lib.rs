@@ -3,6 +3,7 @@
 
 mod adapter;
 mod buffer;
+mod cache;
 mod device;
 mod guard;
 mod host;
@@ -12,15 +13,22 @@ mod quarantine;
 mod read;
 mod region;
 mod session;
+#[cfg(not(target_arch = "wasm32"))]
+mod tune;
+mod tuned;
 mod usage;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use adapter::adapters;
 pub use adapter::{ADAPTER_VARIABLE, Choice, adapters_async};
 pub use buffer::Buffer;
+pub use cache::CACHE_VARIABLE;
 pub use device::{Command, Device};
 pub use pipeline::{BindGroup, Pipeline};
-pub use quarantine::{CACHE_VARIABLE, Verdict};
+pub use quarantine::Verdict;
 pub use region::Region;
 pub use session::{NonFinite, Pending, Program, Session};
+#[cfg(not(target_arch = "wasm32"))]
+pub use tune::{TuneOptions, TuneReport, TunedOperator, Way};
+pub use tuned::Tuned;
 pub use usage::Usage;

@@ -6,11 +6,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anygrad_core::{Caps, Context, Error, Result};
+use anygrad_core::{Caps, Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// The environment variable that names the folder of what is kept between programs.
-pub const CACHE_VARIABLE: &str = "ANYGRAD_CACHE";
+use crate::cache::{fnv, folder, write};
 
 /// What verification found on one adapter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,14 +84,7 @@ impl Verdict {
     /// As [`Verdict::save`].
     pub fn save_to(&self, folder: &Path, caps: &Caps) -> Result<PathBuf> {
         let path = file(folder, caps);
-        let write = || {
-            fs::create_dir_all(path.parent().unwrap_or(folder))?;
-            // Whole or not at all: another program may read it now.
-            let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-            fs::write(&temporary, serde_json::to_vec_pretty(self)?)?;
-            fs::rename(&temporary, &path)
-        };
-        write().map_err(Error::input).context(|| format!("writing {}", path.display()))?;
+        write(&path, self)?;
         Ok(path)
     }
 
@@ -105,29 +97,6 @@ impl Verdict {
 fn file(folder: &Path, caps: &Caps) -> PathBuf {
     let identity = format!("{}\n{}\n{}", caps.name, caps.driver, caps.backend);
     folder.join("adapters").join(format!("{:016x}.json", fnv(identity.as_bytes())))
-}
-
-/// The user's folder.
-fn folder() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = || {
-        if cfg!(windows) {
-            return variable("LOCALAPPDATA");
-        }
-        let home = || variable("HOME");
-        if cfg!(target_os = "macos") {
-            return Some(home()?.join("Library/Caches"));
-        }
-        variable("XDG_CACHE_HOME").or_else(|| Some(home()?.join(".cache")))
-    };
-    variable(CACHE_VARIABLE).or_else(|| Some(cache()?.join("anygrad")))
-}
-
-/// FNV-1a: names a file, guards nothing.
-fn fnv(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xCBF2_9CE4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Sessions: graphs become programs, and programs run, on a device or on the interpreter.
 
+mod choices;
 mod debug;
 mod pending;
 mod program;
@@ -8,7 +9,7 @@ mod states;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use anygrad_core::{Array, Caps, Context, Error, Result};
+use anygrad_core::{Array, Caps, Choices, Context, Error, Result};
 use anygrad_graph::{Graph, Interpreter, Meta, Origin, Precision, Tensor};
 use anygrad_plan::{Options, Plan, compile_with};
 
@@ -18,6 +19,7 @@ use crate::guard::lock;
 use crate::host::write_padded;
 use crate::quarantine::Verdict;
 use crate::region::Region;
+use crate::tuned::Tuned;
 
 pub use debug::NonFinite;
 pub use pending::Pending;
@@ -39,6 +41,8 @@ struct Inner {
     change: Option<Arc<Change>>,
     /// The state that programs have asked for.
     states: Mutex<HashMap<String, Meta>>,
+    /// What the next program that is compiled goes by; see [`Session::choose`].
+    choices: Mutex<Choices>,
 }
 
 /// What [`Session::with_fault`] does to a plan.
@@ -51,7 +55,14 @@ enum Engine {
 
 impl Inner {
     fn new(caps: Caps, engine: Engine) -> Self {
-        Inner { caps, engine, certificate: None, change: None, states: Mutex::default() }
+        Inner {
+            caps,
+            engine,
+            certificate: None,
+            change: None,
+            states: Mutex::default(),
+            choices: Mutex::default(),
+        }
     }
 
     fn on(device: Device) -> Self {
@@ -97,10 +108,17 @@ impl Session {
         Inner::on(device).into()
     }
 
-    /// A session without the kernels that verification found to be wrong on this adapter.
+    /// A session without the kernels that verification found to be wrong on this adapter, with what
+    /// was measured there.
     fn as_verified(device: Device) -> Result<Self> {
         let verdict = Verdict::load(device.caps())?;
+        // Choices are for speed: without them all is right.
+        let tuned = Tuned::load(device.caps()).unwrap_or_else(|error| {
+            log::warn!("what was tuned is left aside: {error}");
+            None
+        });
         let mut inner = Inner::on(device);
+        inner.choices = Mutex::new(tuned.map_or(Choices::default(), |tuned| tuned.choices()));
         if let Some(verdict) = verdict {
             (inner.caps.excluded, inner.certificate) = (verdict.excluded, Some(verdict.certificate));
         }
@@ -112,12 +130,14 @@ impl Session {
     }
 
     /// Another session on the same device, with state of its own, whose plans do without these
-    /// kernels and functions; see [`Caps::excluded`]. On the interpreter there is nothing to exclude.
+    /// kernels and functions; see [`Caps::excluded`]. Its choices are this session's. On the interpreter
+    /// there is nothing to exclude.
     pub fn excluding(&self, excluded: &[String]) -> Self {
         let Engine::Device { device, .. } = &self.0.engine else { return Session::interpreter() };
         let mut inner = Inner::on(device.clone());
         inner.caps.excluded = excluded.to_vec();
         inner.change = self.0.change.clone();
+        inner.choices = Mutex::new(self.choices());
         inner.into()
     }
 
@@ -129,6 +149,7 @@ impl Session {
         let mut inner = Inner::on(device.clone());
         inner.caps.excluded = self.0.caps.excluded.clone();
         inner.change = Some(Arc::new(change));
+        inner.choices = Mutex::new(self.choices());
         inner.into()
     }
 
@@ -144,7 +165,7 @@ impl Session {
         Inner::new(caps, Engine::Interpreter(Arc::new(Mutex::new(interpreter)))).into()
     }
 
-    /// What the session runs on.
+    /// What the session runs on; [`Session::choices`] stand apart from it.
     pub fn caps(&self) -> &Caps {
         &self.0.caps
     }
@@ -195,7 +216,7 @@ impl Session {
                 results: None,
             },
             Engine::Device { device, states } => {
-                let mut plan = compile_with(graph, outputs, &self.0.caps, options)?;
+                let mut plan = compile_with(graph, outputs, &self.plan_caps(), options)?;
                 if let Some(change) = &self.0.change {
                     change(&mut plan);
                 }

@@ -34,7 +34,9 @@ pub use check::{GradientOptions, GradientReport, GradientVerdict, ParameterCheck
 pub use graph::{Graph, Node, NodeId, Origin, ValueId};
 pub use interpret::{Interpreter, Precision, Values};
 pub use layout::{Layout, Meta};
-pub use op::{Arrangement, At, Call, Dispatch, Grads, Kernels, Lowering, Op, Operand, Rows, workgroups};
+pub use op::{
+    Arrangement, At, Call, Dispatch, Grads, Kernels, Lowering, Op, Operand, Rows, signature, workgroups,
+};
 pub use tensor::{IntoTensor, Tensor};
 
 pub use anygrad_shaders as shaders;

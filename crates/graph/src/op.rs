@@ -1,9 +1,9 @@
-use std::fmt::Debug;
+use std::fmt::{self, Debug, Write as _};
 
 use anygrad_core::{Caps, Result};
 use anygrad_shaders::Kernel;
 
-use crate::{Layout, Meta, Tensor, Values};
+use crate::{Layout, Meta, Tensor, Tolerance, Values};
 
 /// An operator: the one place that knows its shapes, its mathematics and its kernel.
 ///
@@ -32,6 +32,20 @@ pub trait Op: Debug + Send + Sync {
     /// # Errors
     /// The adapter's limits do not allow it; the message carries the numbers.
     fn lower(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Lowering>;
+
+    /// All ways worth measuring in which it runs, equally right, `lower`'s first: the tuner times them on
+    /// the adapter at hand. Few: a driver may take a second to compile one.
+    ///
+    /// # Errors
+    /// As [`Op::lower`].
+    fn alternatives(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        Ok(vec![self.lower(x, y, caps)?])
+    }
+
+    /// How far the results of one of its ways may be from the truth, of operands up to about 1.
+    fn tolerance(&self, _x: &[Layout], _y: &[Meta]) -> Tolerance {
+        Tolerance::ROUNDING
+    }
 
     /// Whether `lower` can read this input where it stands; the planner copies it otherwise.
     /// Most kernels want it row-major from the start of a buffer.
@@ -145,6 +159,25 @@ impl Rows {
     }
 }
 
+/// An operator with its settings and the layouts of its operands, as text: what a choice among its
+/// [`Op::alternatives`] is remembered under. Of where operands begin it tells only how far from a group
+/// of four elements that is.
+pub fn signature(op: &dyn Op, x: &[Layout], y: &[Meta]) -> String {
+    let mut text = format!("{} {op:?}", op.name());
+    for layout in x {
+        // Writing to a string cannot fail.
+        let _ = write!(text, " {}", layout.meta);
+        if !layout.is_dense() {
+            let _ = write!(text, "/{:?}", layout.strides());
+        }
+        if !layout.offset.is_multiple_of(4) {
+            let _ = write!(text, "+{}", layout.offset % 4);
+        }
+    }
+    let results = y.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    format!("{text} -> {results}")
+}
+
 /// How an operator runs on a device.
 #[derive(Clone, Debug)]
 pub enum Lowering {
@@ -166,6 +199,58 @@ impl Lowering {
                 kernels.dispatches.iter().map(|dispatch| dispatch.kernel.name).find(|name| is(name))
             }
         }
+    }
+}
+
+impl Lowering {
+    /// What tells this way from the operator's others: kernels, overrides other than 0, and workgroups,
+    /// as in `matmul_shuffle_16x32[TAIL=1] in 8 + matmul_sum in 2`.
+    pub fn label(&self) -> String {
+        match self {
+            Lowering::View(_) => "view".into(),
+            Lowering::Pointwise(call) => call.function.clone(),
+            Lowering::Kernels(kernels) => {
+                let mut runs: Vec<(String, usize)> = Vec::new();
+                for dispatch in &kernels.dispatches {
+                    let one = dispatch.to_string();
+                    match runs.last_mut() {
+                        Some((same, count)) if *same == one => *count += 1,
+                        _ => runs.push((one, 1)),
+                    }
+                }
+                let text = |(one, count): (String, usize)| match count {
+                    1 => one,
+                    _ => format!("{count} x {one}"),
+                };
+                runs.into_iter().map(text).collect::<Vec<_>>().join(" + ")
+            }
+        }
+    }
+
+    /// These ways without those that have the label of one before.
+    pub(crate) fn distinct(ways: impl IntoIterator<Item = Result<Lowering>>) -> Result<Vec<Lowering>> {
+        let (mut labels, mut distinct) = (Vec::new(), Vec::new());
+        for way in ways {
+            let way = way?;
+            let label = way.label();
+            if !labels.contains(&label) {
+                labels.push(label);
+                distinct.push(way);
+            }
+        }
+        Ok(distinct)
+    }
+}
+
+impl fmt::Display for Dispatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kernel.name)?;
+        let set: Vec<_> = self.overrides.iter().filter(|(_, value)| *value != 0.0).collect();
+        if !set.is_empty() {
+            let text = set.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+            write!(f, "[{}]", text.join(","))?;
+        }
+        write!(f, " in {}", self.workgroups.iter().map(|&count| u64::from(count)).product::<u64>())
     }
 }
 

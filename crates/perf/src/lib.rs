@@ -8,6 +8,6 @@ mod measure;
 mod roofline;
 mod workload;
 
-pub use measure::{KernelCost, Measured, Options, measure, profile};
+pub use measure::{KernelCost, Measured, Options, measure, profile, tune};
 pub use roofline::{Rooflines, rooflines};
 pub use workload::{Goal, Workload, workloads};

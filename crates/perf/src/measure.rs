@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anygrad_core::{Array, DType, Result};
-use anygrad_gpu::{Program, Session};
+use anygrad_gpu::{Program, Session, TuneOptions, TuneReport};
 use anygrad_graph::{Fill, Graph, Origin};
 use anygrad_plan::Action;
 use serde::Serialize;
@@ -112,6 +112,17 @@ fn kernel_of(action: &Action) -> String {
         Action::Copy { .. } => "copy".to_owned(),
         Action::Host { .. } => "host".to_owned(),
     }
+}
+
+/// Tunes the operators of a workload; see [`Session::tune`]. What is found is not kept:
+/// [`Session::remember`] does that.
+///
+/// # Errors
+/// As [`measure`].
+pub async fn tune(session: &Session, workload: &Workload) -> Result<TuneReport> {
+    let graph = Graph::new();
+    let (outputs, _) = workload.graph(&graph)?;
+    session.tune_with(&graph, &outputs, TuneOptions::default()).await
 }
 
 /// A program of a workload with its inputs filled, on a session of its own: names of parameters repeat

@@ -16,6 +16,7 @@
 
 mod assemble;
 mod body;
+mod choose;
 mod display;
 mod fold;
 mod fuse;
@@ -29,6 +30,7 @@ mod wgsl;
 mod window;
 
 pub use anygrad_graph as graph;
+pub use choose::{Decision, decisions};
 pub use plan::{Action, Memory, Part, Plan, Role, Slot, SlotId, Step};
 pub use window::Window;
 
@@ -74,7 +76,7 @@ pub fn compile_with(graph: &Graph, outputs: &[Tensor<'_>], caps: &Caps, options:
     caps.max_binding_bytes = caps.max_binding_bytes.min(options.max_binding_bytes);
     let caps = &caps;
     let constants = fold::fold(graph, outputs);
-    let lowered = lower::lower(graph, outputs, &constants, caps)?;
+    let lowered = lower::lower(graph, outputs, &constants, &choose::Chooser::new(caps))?;
     let may_fuse = options.fuse && !caps.excludes(Caps::FUSION);
     let fused = if may_fuse { fuse::fuse(lowered, caps) } else { lowered };
     let placed = place::place(fused);

@@ -11,6 +11,7 @@ use anygrad_graph::{
 
 use crate::assemble::padded;
 use crate::body::{Body, Instruction, Load};
+use crate::choose::Chooser;
 use crate::values::Values;
 use crate::window::{Window, fits, split};
 
@@ -208,7 +209,7 @@ pub(crate) fn lower(
     graph: &Graph,
     outputs: &[Tensor<'_>],
     constants: &[Option<Arc<Array>>],
-    caps: &Caps,
+    chooser: &Chooser<'_>,
 ) -> Result<Program> {
     let live = prune(graph, outputs, constants);
     let mut program = Program::default();
@@ -227,7 +228,7 @@ pub(crate) fn lower(
     for node in graph.nodes() {
         let known = |y: &ValueId| constants[y.index()].is_some() || !live[y.index()];
         if !node.outputs.iter().all(known) {
-            lower_node(graph, &node, &mut program, &mut values, caps)
+            lower_node(graph, &node, &mut program, &mut values, chooser)
                 .map_err(|error| error.context(node.op.name()).at(node.place))?;
         }
     }
@@ -259,7 +260,7 @@ fn lower_node(
     node: &Node,
     program: &mut Program,
     values: &mut Values,
-    caps: &Caps,
+    chooser: &Chooser<'_>,
 ) -> Result<()> {
     let line = Some(node.place);
     let node_id = node.outputs.first().and_then(|y| match graph.origin(*y) {
@@ -273,7 +274,7 @@ fn lower_node(
     let x: Option<Vec<Value>> = halves.or_else(known);
     let mut x = x.ok_or_else(|| Error::internal("an input was not computed"))?;
     let layouts = |x: &[Value]| x.iter().map(|value| value.layout).collect::<Vec<Layout>>();
-    let (arrangement, caps) = arranged(&*node.op, &layouts(&x), &metas, caps);
+    let (arrangement, caps) = arranged(&*node.op, &layouts(&x), &metas, chooser.caps);
     let caps = &*caps;
     debug_assert_eq!(arrangement, node.op.arrange(&arrangement.inputs, &metas, caps), "{:?}", node.op);
     if !reads_halves {
@@ -286,7 +287,7 @@ fn lower_node(
     }
     let shows = |meta: Meta| padded(meta.bytes()) <= caps.max_binding_bytes;
     let storages = x.iter().map(|value| program.storages[value.storage].meta());
-    let lower = |x: &[Layout], y: &[Meta]| permitted(&*node.op, x, y, caps);
+    let lower = |x: &[Layout], y: &[Meta]| chooser.choose(&node.op, x, y, caps);
     let mut lowering = None;
     if storages.chain(metas.iter().copied()).all(shows) {
         lowering = Some(lower(&layouts(&x), &metas)?);
@@ -404,17 +405,6 @@ fn common_layout(x: &[Value], y: Meta) -> Layout {
 /// The order of the axes in a storage.
 fn order_of(layout: &Layout) -> Vec<usize> {
     layout.memory_order().unwrap_or_else(|| (0..layout.shape().rank()).collect())
-}
-
-/// How an operator runs without what is excluded: as the adapter does it best, as every adapter does
-/// it, or, when neither is permitted, None: on the host.
-pub(crate) fn permitted(op: &dyn Op, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Option<Lowering>> {
-    let allowed = |lowering: &Lowering| lowering.uses(|name| caps.excludes(name)).is_none();
-    let best = op.lower(x, y, caps)?;
-    if caps.excluded.is_empty() || allowed(&best) {
-        return Ok(Some(best));
-    }
-    Ok(Some(op.lower(x, y, &caps.portable())?).filter(allowed))
 }
 
 /// The body of one call.

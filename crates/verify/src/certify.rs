@@ -11,7 +11,7 @@ use anygrad_plan::compile_with;
 use pollster::block_on;
 
 use crate::blame::{Exclusion, blame};
-use crate::check::{Checked, Failure, PLANS, Prepared, QUICK_PLANS, Way};
+use crate::check::{Checked, Extent, Failure, PLANS, Prepared};
 use crate::fuzz::{self, FuzzReport};
 use crate::report::{OpReport, Report};
 use crate::{training, trouble};
@@ -63,11 +63,11 @@ pub fn certify(
     let is_complete = options.ops.is_empty();
     let trainings = if is_complete { training::COUNT } else { 0 };
     let of = cases.len() + trainings + options.fuzz;
-    let plans: &'static [Way] = if options.quick { &PLANS[..QUICK_PLANS] } else { &PLANS };
+    let extent = if options.quick { Extent::QUICK } else { Extent::WHOLE };
     let work = Work { open, jobs: options.jobs.max(1), done: AtomicUsize::new(0), of, progress };
 
     let checked = work.each(cases.len(), |session, i| {
-        let checked = match Prepared::new(&cases[i], options.seed, plans) {
+        let checked = match Prepared::new(&cases[i], options.seed, extent) {
             Ok(prepared) => block_on(prepared.check(session)),
             Err(error) => Checked::failed(&cases[i], error),
         };
@@ -83,7 +83,7 @@ pub fn certify(
         (format!("random graph {seed}"), false, fuzz::run(session, seed))
     })?;
 
-    let excluded = exclusions(&session, &cases, &checked, (options.seed, plans));
+    let excluded = exclusions(&session, &cases, &checked, (options.seed, extent));
     let (ops, kernels) = by_operator(&cases, checked);
     Ok(Report {
         adapter: caps.name,
@@ -148,14 +148,14 @@ fn exclusions(
     session: &Session,
     cases: &[Case],
     checked: &[Checked],
-    (seed, plans): (u64, &'static [Way]),
+    (seed, extent): (u64, Extent),
 ) -> Vec<Exclusion> {
     let mut excluded: Vec<Exclusion> = Vec::new();
     for (case, checked) in cases.iter().zip(checked) {
         if checked.failures.is_empty() || checked.is_lost {
             continue;
         }
-        let Ok(prepared) = Prepared::new(case, seed, plans) else { continue };
+        let Ok(prepared) = Prepared::new(case, seed, extent) else { continue };
         let found = block_on(blame(session, &prepared, checked, &excluded));
         excluded.extend(found.into_iter().map(|name| Exclusion { name, because: case.name.clone() }));
     }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use anygrad_core::Result;
+use anygrad_core::{Choices, Result};
 use anygrad_gpu::Session;
 use anygrad_graph::{Case, Graph, Interpreter, Precision, Tolerance, Values};
-use anygrad_plan::Options;
+use anygrad_plan::{Options, decisions};
 use serde::Serialize;
 
 use crate::histogram::Histogram;
@@ -20,8 +20,20 @@ pub(crate) const PLANS: [Way; 3] = [
     ("unfused", Options { fuse: false, pack: true, portable: false, max_binding_bytes: u64::MAX }),
 ];
 
-/// As many of them as reach every kernel: the last has no kernel of its own.
-pub(crate) const QUICK_PLANS: usize = 2;
+/// How much of a case runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Extent {
+    plans: &'static [Way],
+    /// Whether operators also run in all ways that a tuner may choose.
+    alternatives: bool,
+}
+
+impl Extent {
+    pub const WHOLE: Extent = Extent { plans: &PLANS, alternatives: true };
+
+    /// As many plans as reach every kernel: the last has no kernel of its own.
+    pub const QUICK: Extent = Extent { plans: PLANS.split_at(2).0, alternatives: false };
+}
 
 /// What did not hold.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -112,14 +124,14 @@ pub(crate) struct Checked {
 pub(crate) struct Prepared<'c> {
     case: &'c Case,
     seed: u64,
-    plans: &'static [Way],
+    extent: Extent,
     want: Vec<Values>,
 }
 
 impl<'c> Prepared<'c> {
     /// # Errors
     /// The case is not valid: a mistake of ours.
-    pub fn new(case: &'c Case, seed: u64, plans: &'static [Way]) -> Result<Self> {
+    pub fn new(case: &'c Case, seed: u64, extent: Extent) -> Result<Self> {
         let graph = Graph::new();
         let outputs = case.graph(&graph)?.outputs();
         let mut reference = Interpreter::new(Precision::F64);
@@ -127,22 +139,51 @@ impl<'c> Prepared<'c> {
             reference.write(&name, &array);
         }
         let ids: Vec<_> = outputs.iter().map(|output| output.id()).collect();
-        Ok(Prepared { case, seed, plans, want: reference.run_values(&graph, &ids)? })
+        Ok(Prepared { case, seed, extent, want: reference.run_values(&graph, &ids)? })
     }
 
     /// Runs every plan of the case.
     pub async fn check(&self, session: &Session) -> Checked {
         let mut checked = Checked::default();
-        for &(how, options) in self.plans {
-            if let Err(error) = self.run(session, how, options, &mut checked).await {
-                checked.is_lost = error.is_device_lost() || error.is_device_fault();
-                checked.fail(self.case, how, error.to_string());
-                if checked.is_lost {
-                    break;
-                }
+        for &(how, options) in self.extent.plans {
+            let result = self.run(session, how, options, &mut checked).await;
+            if checked.is_over(self.case, how, result) {
+                return checked;
+            }
+        }
+        for choices in self.alternatives(session) {
+            let session = session.excluding(&session.caps().excluded);
+            let labels: Vec<&str> = choices.iter().map(|(_, label)| label).collect();
+            let how = labels.join(", ");
+            session.choose(choices);
+            // Without fusion kernels have one text each, whatever the case: fewer are compiled.
+            let options = Options { fuse: false, ..Options::default() };
+            let result = self.run(&session, &how, options, &mut checked).await;
+            if checked.is_over(self.case, &how, result) {
+                break;
             }
         }
         checked
+    }
+
+    /// Choices that together run each operator of the case in each of its ways, but for its own rule's.
+    fn alternatives(&self, session: &Session) -> Vec<Choices> {
+        if !self.extent.alternatives || session.is_interpreter() {
+            return Vec::new();
+        }
+        let graph = Graph::new();
+        let built = self.case.graph(&graph).map(|built| built.outputs());
+        // What does not compile failed before.
+        let decisions =
+            built.and_then(|outputs| decisions(&graph, &outputs, session.caps())).unwrap_or_default();
+        let most = decisions.iter().map(|decision| decision.labels.len()).max().unwrap_or(0);
+        let choices = |way: usize| {
+            let chosen = decisions
+                .iter()
+                .filter_map(|decision| Some((&decision.signature, decision.labels.get(way)?)));
+            chosen.collect()
+        };
+        (1..most).map(choices).collect()
     }
 
     async fn run(&self, session: &Session, how: &str, options: Options, checked: &mut Checked) -> Result<()> {
@@ -182,6 +223,15 @@ impl<'c> Prepared<'c> {
 }
 
 impl Checked {
+    /// Takes note of how a run ended, and whether nothing can follow it.
+    fn is_over(&mut self, case: &Case, how: &str, result: Result<()>) -> bool {
+        if let Err(error) = result {
+            self.is_lost = error.is_device_lost() || error.is_device_fault();
+            self.fail(case, how, error.to_string());
+        }
+        self.is_lost
+    }
+
     fn fail(&mut self, case: &Case, place: &str, finding: String) {
         self.failures.push(Failure { case: case.name.clone(), place: place.into(), finding });
     }

@@ -175,7 +175,7 @@ impl Session {
             }
             Engine::Device { device, states } => {
                 let options = Options { fuse: false, pack: false, ..Options::default() };
-                let mut plan = compile_with(graph, outputs, &self.0.caps, options)?;
+                let mut plan = compile_with(graph, outputs, &self.plan_caps(), options)?;
                 if let Some(change) = &self.0.change {
                     change(&mut plan);
                 }

@@ -10,7 +10,7 @@ use anygrad_shaders::{self as shaders, LayerNormGradParams, LayerNormParams, Lay
 use super::batch_norm::standardized;
 use super::by_formula::gradients_by_formula;
 use super::reduce::sum_of_parts;
-use super::rows::{LONGEST_ROW, RowKernels};
+use super::rows::{LONGEST_ROW, RowChoice, RowKernels};
 use crate::{
     At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values,
     workgroups,
@@ -163,6 +163,41 @@ fn flag(flag: bool) -> f64 {
     f64::from(u8::from(flag))
 }
 
+impl LayerNorm {
+    const KERNELS: RowKernels = RowKernels {
+        alone: &shaders::LAYER_NORM_ALONE,
+        subgroup: [&shaders::LAYER_NORM_SUBGROUP, &shaders::LAYER_NORM_SUBGROUP_VEC4],
+        workgroup: [&shaders::LAYER_NORM_WORKGROUP, &shaders::LAYER_NORM_WORKGROUP_VEC4],
+    };
+
+    fn by(&self, choice: RowChoice, x: &Layout) -> Lowering {
+        let (rows, columns) = sizes(x);
+        let mut overrides =
+            vec![("CENTER", flag(self.norm.center)), ("SCALE", flag(self.scale)), ("BIAS", flag(self.bias))];
+        overrides.extend(choice.overrides);
+        let or_x = |wanted: bool, input: usize| Operand::Input(if wanted { input } else { 0 });
+        Kernels::one(Dispatch {
+            kernel: choice.kernel,
+            overrides,
+            params: LayerNormParams {
+                rows: rows as u32,
+                columns: (columns / choice.lanes) as u32,
+                share: 1.0 / columns as f32,
+                epsilon: self.norm.eps as f32,
+            }
+            .bytes(),
+            bindings: vec![
+                Operand::Input(0),
+                or_x(self.scale, 1),
+                or_x(self.bias, 1 + usize::from(self.scale)),
+                Operand::Output(0),
+                Operand::Output(1),
+            ],
+            workgroups: choice.workgroups,
+        })
+    }
+}
+
 impl Op for LayerNorm {
     fn name(&self) -> &'static str {
         if self.norm.center { "layer_norm" } else { "rms_norm" }
@@ -211,36 +246,49 @@ impl Op for LayerNorm {
     }
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        const KERNELS: RowKernels = RowKernels {
-            alone: &shaders::LAYER_NORM_ALONE,
-            subgroup: [&shaders::LAYER_NORM_SUBGROUP, &shaders::LAYER_NORM_SUBGROUP_VEC4],
-            workgroup: [&shaders::LAYER_NORM_WORKGROUP, &shaders::LAYER_NORM_WORKGROUP_VEC4],
-        };
         let (rows, columns) = sizes(&x[0]);
-        let choice = KERNELS.choose(rows, columns, caps);
-        let mut overrides =
-            vec![("CENTER", flag(self.norm.center)), ("SCALE", flag(self.scale)), ("BIAS", flag(self.bias))];
+        Ok(self.by(LayerNorm::KERNELS.choose(rows, columns, caps), &x[0]))
+    }
+
+    fn alternatives(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        let (rows, columns) = sizes(&x[0]);
+        Ok(LayerNorm::KERNELS.all(rows, columns, caps).into_iter().map(|by| self.by(by, &x[0])).collect())
+    }
+
+    fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
+        Tolerance::sum(sizes(&x[0]).1)
+    }
+}
+
+impl LayerNormGrad {
+    const KERNELS: RowKernels = RowKernels {
+        alone: &shaders::LAYER_NORM_GRAD_ALONE,
+        subgroup: [&shaders::LAYER_NORM_GRAD_SUBGROUP, &shaders::LAYER_NORM_GRAD_SUBGROUP_VEC4],
+        workgroup: [&shaders::LAYER_NORM_GRAD_WORKGROUP, &shaders::LAYER_NORM_GRAD_WORKGROUP_VEC4],
+    };
+
+    fn by(&self, choice: RowChoice, x: &Layout) -> Lowering {
+        let (rows, columns) = sizes(x);
+        let mut overrides = vec![("CENTER", flag(self.norm.center)), ("SCALE", flag(self.scale))];
         overrides.extend(choice.overrides);
-        let or_x = |wanted: bool, input: usize| Operand::Input(if wanted { input } else { 0 });
-        Ok(Kernels::one(Dispatch {
+        Kernels::one(Dispatch {
             kernel: choice.kernel,
             overrides,
-            params: LayerNormParams {
+            params: LayerNormGradParams {
                 rows: rows as u32,
                 columns: (columns / choice.lanes) as u32,
                 share: 1.0 / columns as f32,
-                epsilon: self.norm.eps as f32,
             }
             .bytes(),
             bindings: vec![
                 Operand::Input(0),
-                or_x(self.scale, 1),
-                or_x(self.bias, 1 + usize::from(self.scale)),
+                Operand::Input(1),
+                Operand::Input(2),
+                Operand::Input(if self.scale { 3 } else { 0 }),
                 Operand::Output(0),
-                Operand::Output(1),
             ],
             workgroups: choice.workgroups,
-        }))
+        })
     }
 }
 
@@ -279,33 +327,17 @@ impl Op for LayerNormGrad {
     }
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        const KERNELS: RowKernels = RowKernels {
-            alone: &shaders::LAYER_NORM_GRAD_ALONE,
-            subgroup: [&shaders::LAYER_NORM_GRAD_SUBGROUP, &shaders::LAYER_NORM_GRAD_SUBGROUP_VEC4],
-            workgroup: [&shaders::LAYER_NORM_GRAD_WORKGROUP, &shaders::LAYER_NORM_GRAD_WORKGROUP_VEC4],
-        };
         let (rows, columns) = sizes(&x[0]);
-        let choice = KERNELS.choose(rows, columns, caps);
-        let mut overrides = vec![("CENTER", flag(self.norm.center)), ("SCALE", flag(self.scale))];
-        overrides.extend(choice.overrides);
-        Ok(Kernels::one(Dispatch {
-            kernel: choice.kernel,
-            overrides,
-            params: LayerNormGradParams {
-                rows: rows as u32,
-                columns: (columns / choice.lanes) as u32,
-                share: 1.0 / columns as f32,
-            }
-            .bytes(),
-            bindings: vec![
-                Operand::Input(0),
-                Operand::Input(1),
-                Operand::Input(2),
-                Operand::Input(if self.scale { 3 } else { 0 }),
-                Operand::Output(0),
-            ],
-            workgroups: choice.workgroups,
-        }))
+        Ok(self.by(LayerNormGrad::KERNELS.choose(rows, columns, caps), &x[0]))
+    }
+
+    fn alternatives(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        let (rows, columns) = sizes(&x[0]);
+        Ok(LayerNormGrad::KERNELS.all(rows, columns, caps).into_iter().map(|by| self.by(by, &x[0])).collect())
+    }
+
+    fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
+        Tolerance::sum(sizes(&x[0]).1)
     }
 }
 

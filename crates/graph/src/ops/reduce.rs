@@ -255,22 +255,24 @@ impl Op for Reduce {
     }
 
     fn arrange(&self, x: &[Layout], y: &[Meta], _caps: &Caps) -> Arrangement {
-        let row_major = Arrangement::row_major(x, y);
         match self.in_memory(&x[0]) {
             Some((_, order)) => {
                 Arrangement { inputs: x.to_vec(), outputs: vec![Layout::in_order(y[0], &order)] }
             }
-            None => row_major,
+            None => Arrangement::row_major(x, y),
         }
     }
 
     fn lower(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        let in_memory = self.in_memory(&x[0]).map(|(sizes, _)| sizes);
-        let (outer, middle, inner) = in_memory.unwrap_or_else(|| self.split(&x[0].shape()));
-        let mut kernels = Kernels::default();
-        let ends = [Operand::Input(0), Operand::Output(0)];
-        passes(&mut kernels, self.kind, [outer, middle, inner], y[0].dtype, ends, caps)?;
-        Ok(Lowering::Kernels(kernels))
+        self.lower_by(0, x, y, caps)
+    }
+
+    fn alternatives(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        Lowering::distinct((0..RowKernels::WAYS).map(|way| self.lower_by(way, x, y, caps)))
+    }
+
+    fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
+        Tolerance::sum(self.split(&x[0].shape()).1)
     }
 
     fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {
@@ -278,43 +280,69 @@ impl Op for Reduce {
     }
 }
 
-/// Adds the dispatches that reduce the middle axis of `[outer, middle, inner]`, from one operand to another.
-pub(super) fn passes(
-    kernels: &mut Kernels,
-    kind: Kind,
-    [outer, middle, inner]: [usize; 3],
-    dtype: DType,
-    [mut from, end]: [Operand; 2],
-    caps: &Caps,
-) -> Result<()> {
-    let mut left = middle;
-    loop {
-        let terms = if inner == 1 && dtype.is_float() {
-            row_terms(outer, left)
-        } else {
-            column_terms(outer, left, inner, caps)
-        };
-        let parts = left.div_ceil(terms).max(1);
-        let to = if parts == 1 {
-            end
-        } else {
-            kernels.scratch.push(Meta { shape: Shape::new(&[outer * parts * inner])?, dtype });
-            Operand::Scratch(kernels.scratch.len() - 1)
-        };
-        let (parts, terms) = (parts as u32, terms as u32);
-        let pass = Pass { kind, outer, middle: left, inner, parts, terms };
-        let bindings = vec![from, to];
-        kernels.dispatches.push(if !dtype.is_float() {
-            pass.integers(dtype, bindings)
-        } else if inner == 1 {
-            pass.rows(bindings, caps)
-        } else {
-            pass.columns(bindings)
-        });
-        if parts == 1 {
-            return Ok(());
+impl Reduce {
+    /// Rows by the choice of this number among those for each pass, or the last one.
+    fn lower_by(&self, way: usize, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Lowering> {
+        let in_memory = self.in_memory(&x[0]).map(|(sizes, _)| sizes);
+        let (outer, middle, inner) = in_memory.unwrap_or_else(|| self.split(&x[0].shape()));
+        let mut kernels = Kernels::default();
+        let ends = [Operand::Input(0), Operand::Output(0)];
+        let reduction = Reduction { kind: self.kind, dtype: y[0].dtype, way };
+        reduction.passes(&mut kernels, [outer, middle, inner], ends, caps)?;
+        Ok(Lowering::Kernels(kernels))
+    }
+}
+
+/// A reduction of elements of a dtype, rows by the choice of this number among those for each pass.
+pub(super) struct Reduction {
+    pub(super) kind: Kind,
+    pub(super) dtype: DType,
+    pub(super) way: usize,
+}
+
+impl Reduction {
+    /// The sum of floating-point numbers.
+    pub(super) const SUM: Reduction = Reduction { kind: Kind::Sum, dtype: DType::F32, way: 0 };
+
+    /// Adds the dispatches that reduce the middle axis of `[outer, middle, inner]`, from one operand to
+    /// another.
+    pub(super) fn passes(
+        &self,
+        kernels: &mut Kernels,
+        [outer, middle, inner]: [usize; 3],
+        [mut from, end]: [Operand; 2],
+        caps: &Caps,
+    ) -> Result<()> {
+        let dtype = self.dtype;
+        let mut left = middle;
+        loop {
+            let terms = if inner == 1 && dtype.is_float() {
+                row_terms(outer, left)
+            } else {
+                column_terms(outer, left, inner, caps)
+            };
+            let parts = left.div_ceil(terms).max(1);
+            let to = if parts == 1 {
+                end
+            } else {
+                kernels.scratch.push(Meta { shape: Shape::new(&[outer * parts * inner])?, dtype });
+                Operand::Scratch(kernels.scratch.len() - 1)
+            };
+            let (parts, terms) = (parts as u32, terms as u32);
+            let pass = Pass { kind: self.kind, outer, middle: left, inner, parts, terms };
+            let bindings = vec![from, to];
+            kernels.dispatches.push(if !dtype.is_float() {
+                pass.integers(dtype, bindings)
+            } else if inner == 1 {
+                pass.rows(bindings, self.way, caps)
+            } else {
+                pass.columns(bindings)
+            });
+            if parts == 1 {
+                return Ok(());
+            }
+            (from, left) = (to, parts as usize);
         }
-        (from, left) = (to, parts as usize);
     }
 }
 
@@ -392,7 +420,7 @@ struct Pass {
 }
 
 impl Pass {
-    fn rows(&self, bindings: Vec<Operand>, caps: &Caps) -> Dispatch {
+    fn rows(&self, bindings: Vec<Operand>, way: usize, caps: &Caps) -> Dispatch {
         const KERNELS: RowKernels = RowKernels {
             alone: &shaders::REDUCE_ROWS_ALONE,
             subgroup: [&shaders::REDUCE_ROWS_SUBGROUP, &shaders::REDUCE_ROWS_SUBGROUP_VEC4],
@@ -401,7 +429,7 @@ impl Pass {
         let rows = self.outer * self.parts as usize;
         // A single row may end within a group of four.
         let vector = self.outer == 1 || self.middle.is_multiple_of(4);
-        let choice = KERNELS.choose_units(rows, self.middle.min(self.terms as usize), vector, caps);
+        let choice = KERNELS.choose_units(way, rows, self.middle.min(self.terms as usize), vector, caps);
         let mut overrides = vec![("KIND", f64::from(self.kind as u8))];
         overrides.extend(choice.overrides);
         Dispatch {

@@ -5,7 +5,7 @@
 use anygrad_core::{Caps, DType, Error, Result};
 use anygrad_shaders::{self as shaders, SoftmaxGradParams, SoftmaxParams};
 
-use super::rows::{LONGEST_ROW, RowKernels};
+use super::rows::{LONGEST_ROW, RowChoice, RowKernels};
 use crate::{
     At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor, Tolerance,
     Values,
@@ -102,6 +102,27 @@ fn check(x: &[Meta]) -> Result<Vec<Meta>> {
     Ok(vec![x[0]])
 }
 
+impl Softmax {
+    const KERNELS: RowKernels = RowKernels {
+        alone: &shaders::SOFTMAX_ALONE,
+        subgroup: [&shaders::SOFTMAX_SUBGROUP, &shaders::SOFTMAX_SUBGROUP_VEC4],
+        workgroup: [&shaders::SOFTMAX_WORKGROUP, &shaders::SOFTMAX_WORKGROUP_VEC4],
+    };
+
+    fn by(&self, choice: RowChoice, x: &[Layout]) -> Lowering {
+        let (rows, columns) = rows(&x[0].meta);
+        let mut overrides = vec![("LOG", f64::from(u8::from(self.log)))];
+        overrides.extend(choice.overrides);
+        Kernels::one(Dispatch {
+            kernel: choice.kernel,
+            overrides,
+            params: SoftmaxParams { rows: rows as u32, columns: (columns / choice.lanes) as u32 }.bytes(),
+            bindings: vec![Operand::Input(0), Operand::Output(0)],
+            workgroups: choice.workgroups,
+        })
+    }
+}
+
 impl Op for Softmax {
     fn name(&self) -> &'static str {
         if self.log { "log_softmax" } else { "softmax" }
@@ -128,26 +149,42 @@ impl Op for Softmax {
     }
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        const KERNELS: RowKernels = RowKernels {
-            alone: &shaders::SOFTMAX_ALONE,
-            subgroup: [&shaders::SOFTMAX_SUBGROUP, &shaders::SOFTMAX_SUBGROUP_VEC4],
-            workgroup: [&shaders::SOFTMAX_WORKGROUP, &shaders::SOFTMAX_WORKGROUP_VEC4],
-        };
         let (rows, columns) = rows(&x[0].meta);
-        let choice = KERNELS.choose(rows, columns, caps);
-        let mut overrides = vec![("LOG", f64::from(u8::from(self.log)))];
-        overrides.extend(choice.overrides);
-        Ok(Kernels::one(Dispatch {
-            kernel: choice.kernel,
-            overrides,
-            params: SoftmaxParams { rows: rows as u32, columns: (columns / choice.lanes) as u32 }.bytes(),
-            bindings: vec![Operand::Input(0), Operand::Output(0)],
-            workgroups: choice.workgroups,
-        }))
+        Ok(self.by(Softmax::KERNELS.choose(rows, columns, caps), x))
+    }
+
+    fn alternatives(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        let (rows, columns) = rows(&x[0].meta);
+        Ok(Softmax::KERNELS.all(rows, columns, caps).into_iter().map(|choice| self.by(choice, x)).collect())
+    }
+
+    fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
+        Tolerance::sum(rows(&x[0].meta).1)
     }
 
     fn rows(&self, x: &[Layout], y: &[Meta]) -> Option<Rows> {
         Rows::first_axis(&y[0], &[true]).filter(|_| x[0].shape().rank() > 1)
+    }
+}
+
+impl SoftmaxGrad {
+    const KERNELS: RowKernels = RowKernels {
+        alone: &shaders::SOFTMAX_GRAD_ALONE,
+        subgroup: [&shaders::SOFTMAX_GRAD_SUBGROUP, &shaders::SOFTMAX_GRAD_SUBGROUP_VEC4],
+        workgroup: [&shaders::SOFTMAX_GRAD_WORKGROUP, &shaders::SOFTMAX_GRAD_WORKGROUP_VEC4],
+    };
+
+    fn by(&self, choice: RowChoice, x: &[Layout]) -> Lowering {
+        let (rows, columns) = rows(&x[0].meta);
+        let mut overrides = vec![("LOG", f64::from(u8::from(self.log)))];
+        overrides.extend(choice.overrides);
+        Kernels::one(Dispatch {
+            kernel: choice.kernel,
+            overrides,
+            params: SoftmaxGradParams { rows: rows as u32, columns: (columns / choice.lanes) as u32 }.bytes(),
+            bindings: vec![Operand::Input(0), Operand::Input(1), Operand::Output(0)],
+            workgroups: choice.workgroups,
+        })
     }
 }
 
@@ -190,22 +227,21 @@ impl Op for SoftmaxGrad {
     }
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        const KERNELS: RowKernels = RowKernels {
-            alone: &shaders::SOFTMAX_GRAD_ALONE,
-            subgroup: [&shaders::SOFTMAX_GRAD_SUBGROUP, &shaders::SOFTMAX_GRAD_SUBGROUP_VEC4],
-            workgroup: [&shaders::SOFTMAX_GRAD_WORKGROUP, &shaders::SOFTMAX_GRAD_WORKGROUP_VEC4],
-        };
         let (rows, columns) = rows(&x[0].meta);
-        let choice = KERNELS.choose(rows, columns, caps);
-        let mut overrides = vec![("LOG", f64::from(u8::from(self.log)))];
-        overrides.extend(choice.overrides);
-        Ok(Kernels::one(Dispatch {
-            kernel: choice.kernel,
-            overrides,
-            params: SoftmaxGradParams { rows: rows as u32, columns: (columns / choice.lanes) as u32 }.bytes(),
-            bindings: vec![Operand::Input(0), Operand::Input(1), Operand::Output(0)],
-            workgroups: choice.workgroups,
-        }))
+        Ok(self.by(SoftmaxGrad::KERNELS.choose(rows, columns, caps), x))
+    }
+
+    fn alternatives(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        let (rows, columns) = rows(&x[0].meta);
+        Ok(SoftmaxGrad::KERNELS
+            .all(rows, columns, caps)
+            .into_iter()
+            .map(|choice| self.by(choice, x))
+            .collect())
+    }
+
+    fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
+        Tolerance::sum(rows(&x[0].meta).1)
     }
 
     fn rows(&self, x: &[Layout], y: &[Meta]) -> Option<Rows> {

@@ -6,6 +6,8 @@ mod fit;
 mod history;
 mod programs;
 mod summary;
+#[cfg(not(target_arch = "wasm32"))]
+mod tune;
 
 pub use fit::FitOptions;
 pub use history::{Epoch, History, Observer, Scores, Silent, Start, Step};

@@ -3,7 +3,8 @@
 use anygrad_graph::core::{Caps, Result, Shape};
 use anygrad_graph::{Kernels, Layout, Lowering, Meta};
 
-use crate::lower::{KernelWork, Source, Step, StorageId, Work, permitted};
+use crate::choose::permitted;
+use crate::lower::{KernelWork, Source, Step, StorageId, Work};
 use crate::place::Placed;
 use crate::window::{ALIGNMENT, fits};
 

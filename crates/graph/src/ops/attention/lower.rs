@@ -6,7 +6,7 @@ use anygrad_core::{Caps, Result};
 use anygrad_shaders::{self as shaders, AttentionParams, Kernel};
 
 use super::{DY, Drop, Mask, STATS, Scores};
-use crate::{Dispatch, Kernels, Layout, Lowering, Meta, Operand, workgroups};
+use crate::{Dispatch, Kernels, Layout, Lowering, Meta, Operand, Tolerance, workgroups};
 
 /// Queries or keys that a workgroup goes through at a time, and that a workgroup has on GPUs; TILE in
 /// the kernels.
@@ -76,15 +76,23 @@ impl Sizes {
     }
 
     /// The kernel for rows of this width, and its workgroups for each head of `count` queries or keys.
-    fn choose(&self, family: &Family, count: usize, caps: &Caps) -> (&'static Kernel, usize) {
+    /// The default, or one for `narrower` rows: more workgroups, which compute the scores once more each.
+    fn choose(
+        &self,
+        family: &Family,
+        count: usize,
+        narrower: usize,
+        caps: &Caps,
+    ) -> (&'static Kernel, usize) {
         let lanes = caps.is_cpu() && caps.fixed_subgroup() == Some(8);
-        let (kernel, columns) = match self.width {
-            0..=8 if lanes => (family.lanes[0], 8),
-            _ if lanes => (family.lanes[1], 16),
-            0..=8 => (family.tiled[0], 8),
-            9..=16 => (family.tiled[1], 16),
-            _ => (family.tiled[2], 32),
+        let kernels: &[&'static Kernel] = if lanes { &family.lanes } else { &family.tiled };
+        let by_width = match self.width {
+            0..=8 => 0,
+            9..=16 => 1,
+            _ => 2,
         };
+        let place = by_width.min(kernels.len() - 1).saturating_sub(narrower);
+        let (kernel, columns) = (kernels[place], 8 << place);
         let rows = if lanes { LANES_ROWS } else { TILE };
         (kernel, count.div_ceil(rows) * self.width.div_ceil(columns))
     }
@@ -154,9 +162,21 @@ fn dispatch(
     }
 }
 
-pub(super) fn forward(scores: &Scores, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Lowering> {
+/// How far one way may be from the truth.
+pub(super) fn tolerance(x: &[Layout]) -> Tolerance {
+    let longest = x[0].shape()[2].max(x[1].shape()[2]);
+    Tolerance { relative: 2e-5, ..Tolerance::sum(16 * longest) }
+}
+
+pub(super) fn forward(
+    scores: &Scores,
+    x: &[Layout],
+    y: &[Meta],
+    narrower: usize,
+    caps: &Caps,
+) -> Result<Lowering> {
     let sizes = Sizes::new(x);
-    let (kernel, groups) = sizes.choose(&FORWARD, sizes.queries, caps);
+    let (kernel, groups) = sizes.choose(&FORWARD, sizes.queries, narrower, caps);
     let groups = sizes.batch * sizes.heads * groups;
     let chunks = sizes.chunks(sizes.keys.div_ceil(TILE));
     let mut kernels = Kernels { scratch: vec![y[1]; (chunks.len() - 1).min(2)], dispatches: Vec::new() };
@@ -172,9 +192,14 @@ pub(super) fn forward(scores: &Scores, x: &[Layout], y: &[Meta], caps: &Caps) ->
 
 const GRADIENT: [Operand; 3] = [Operand::Input(DY), Operand::Input(STATS), Operand::Output(0)];
 
-pub(super) fn query_gradient(scores: &Scores, x: &[Layout], caps: &Caps) -> Result<Lowering> {
+pub(super) fn query_gradient(
+    scores: &Scores,
+    x: &[Layout],
+    narrower: usize,
+    caps: &Caps,
+) -> Result<Lowering> {
     let sizes = Sizes::new(x);
-    let (kernel, groups) = sizes.choose(&QUERY, sizes.queries, caps);
+    let (kernel, groups) = sizes.choose(&QUERY, sizes.queries, narrower, caps);
     let groups = sizes.batch * sizes.heads * groups;
     let dispatches = sizes
         .chunks(sizes.keys.div_ceil(TILE))
@@ -184,9 +209,9 @@ pub(super) fn query_gradient(scores: &Scores, x: &[Layout], caps: &Caps) -> Resu
     Ok(Lowering::Kernels(Kernels { scratch: vec![], dispatches }))
 }
 
-pub(super) fn key_gradient(scores: &Scores, x: &[Layout], caps: &Caps) -> Result<Lowering> {
+pub(super) fn key_gradient(scores: &Scores, x: &[Layout], narrower: usize, caps: &Caps) -> Result<Lowering> {
     let sizes = Sizes::new(x);
-    let (kernel, groups) = sizes.choose(&KEY, sizes.keys, caps);
+    let (kernel, groups) = sizes.choose(&KEY, sizes.keys, narrower, caps);
     let groups = sizes.batch * sizes.kv_heads * groups;
     let tiles = sizes.heads / sizes.kv_heads * sizes.queries.div_ceil(TILE);
     let dispatches = sizes

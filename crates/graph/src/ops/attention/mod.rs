@@ -8,10 +8,12 @@ mod cases;
 mod lower;
 mod reference;
 
+use std::fmt;
+
 use anygrad_core::{Array, Caps, DType, Error, Result, Shape};
 
 use super::by_formula::gradients_by_formula;
-use crate::{At, Grads, Layout, Lowering, Meta, Op, Tensor, Values};
+use crate::{At, Grads, Layout, Lowering, Meta, Op, Tensor, Tolerance, Values};
 
 pub(super) use cases::cases;
 
@@ -52,10 +54,17 @@ enum Mask {
     Added,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 struct Drop {
     rate: f64,
     seed: u32,
+}
+
+/// Without the seed: layers that differ in nothing else are one to the tuner.
+impl fmt::Debug for Drop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Drop {{ rate: {} }}", self.rate)
+    }
 }
 
 /// How queries and keys become probabilities.
@@ -318,7 +327,15 @@ impl Op for Forward {
     }
 
     fn lower(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        lower::forward(&self.0, x, y, caps)
+        lower::forward(&self.0, x, y, 0, caps)
+    }
+
+    fn alternatives(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        Lowering::distinct([0, 1].map(|narrower| lower::forward(&self.0, x, y, narrower, caps)))
+    }
+
+    fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
+        lower::tolerance(x)
     }
 
     fn accepts(&self, input: usize, layout: &Layout) -> bool {
@@ -347,7 +364,15 @@ impl Op for QueryGrad {
     }
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        lower::query_gradient(&self.0, x, caps)
+        lower::query_gradient(&self.0, x, 0, caps)
+    }
+
+    fn alternatives(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        Lowering::distinct([0, 1].map(|narrower| lower::query_gradient(&self.0, x, narrower, caps)))
+    }
+
+    fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
+        lower::tolerance(x)
     }
 
     fn accepts(&self, input: usize, layout: &Layout) -> bool {
@@ -379,7 +404,15 @@ impl Op for KeyGrad {
     }
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        lower::key_gradient(&self.0, x, caps)
+        lower::key_gradient(&self.0, x, 0, caps)
+    }
+
+    fn alternatives(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        Lowering::distinct([0, 1].map(|narrower| lower::key_gradient(&self.0, x, narrower, caps)))
+    }
+
+    fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
+        lower::tolerance(x)
     }
 
     fn accepts(&self, input: usize, layout: &Layout) -> bool {

@@ -1,9 +1,9 @@
-use anygrad_core::{Caps, DType, Error, Result, Shape};
+use anygrad_core::{Caps, Error, Result, Shape};
 use anygrad_shaders::{self as shaders, ConvDirectParams, ConvDirectWeightParams, ReduceParams};
 
 use super::geometry::Geometry;
 use super::rows;
-use crate::ops::reduce::{Kind, passes};
+use crate::ops::reduce::Reduction;
 use crate::{Dispatch, Kernels, Lowering, Meta, Operand, workgroups};
 
 /// Pixels, or columns of the weight, that one invocation of the direct kernels makes.
@@ -179,14 +179,13 @@ pub(super) fn weight_and_bias_gradient(conv: &Geometry, bias: bool, caps: &Caps)
     let mut lowering = weight_gradient(conv, caps)?;
     if let (true, Lowering::Kernels(kernels)) = (bias, &mut lowering) {
         let channels = conv.groups * conv.out_channels;
-        let sum = Kind::Sum;
         let images = Operand::Scratch(kernels.scratch.len());
         kernels.scratch.push(Meta::f32(Shape::new(&[conv.batch, channels])?));
         let pixels = conv.output.iter().product();
         let ends = [Operand::Input(1), images];
-        passes(kernels, sum, [conv.batch * channels, pixels, 1], DType::F32, ends, caps)?;
+        Reduction::SUM.passes(kernels, [conv.batch * channels, pixels, 1], ends, caps)?;
         let ends = [images, Operand::Output(1)];
-        passes(kernels, sum, [1, conv.batch, channels], DType::F32, ends, caps)?;
+        Reduction::SUM.passes(kernels, [1, conv.batch, channels], ends, caps)?;
     }
     Ok(lowering)
 }

@@ -17,7 +17,7 @@ mod volume_cases;
 
 use anygrad_core::{Caps, Result, Shape};
 
-use crate::{Arrangement, At, Grads, Layout, Lowering, Meta, Op, Rows, Tensor, Values};
+use crate::{Arrangement, At, Grads, Layout, Lowering, Meta, Op, Rows, Tensor, Tolerance, Values};
 
 use geometry::Geometry;
 pub use options::Conv;
@@ -142,9 +142,22 @@ impl Op for Convolution {
         arrange(geometry, Product::Forward, x, y, caps)
     }
 
+    fn alternatives(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        best_and_portable(|caps| self.lower(x, y, caps), caps)
+    }
+
+    fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
+        Tolerance::sum(x[1].shape().elements() / x[1].shape()[0].max(1))
+    }
+
     fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {
         Rows::first_axis(&y[0], &[true, false])
     }
+}
+
+/// The way by rule, and the one for every adapter where that is another.
+fn best_and_portable(lower: impl Fn(&Caps) -> Result<Lowering>, caps: &Caps) -> Result<Vec<Lowering>> {
+    Lowering::distinct([lower(caps), lower(&caps.portable())])
 }
 
 fn input_gradient<'g>(conv: Conv<3>, dy: Tensor<'g>, w: Tensor<'g>, x: Shape) -> Tensor<'g> {
@@ -233,6 +246,14 @@ impl Op for InputGrad {
         arrange(self.geometry(x[0].meta, x[1].meta), Product::InputGradient, x, y, caps)
     }
 
+    fn alternatives(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        best_and_portable(|caps| self.lower(x, y, caps), caps)
+    }
+
+    fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
+        Tolerance::sum(x[1].shape().elements() / x[1].shape()[1].max(1))
+    }
+
     fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {
         Rows::first_axis(&y[0], &[true, false])
     }
@@ -298,5 +319,13 @@ impl Op for WeightGrad {
 
     fn arrange(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Arrangement {
         arrange(self.geometry(x[0].meta, x[1].meta), Product::WeightGradient, x, y, caps)
+    }
+
+    fn alternatives(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        best_and_portable(|caps| self.lower(x, y, caps), caps)
+    }
+
+    fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
+        Tolerance::sum(x[1].shape().elements() / x[1].shape()[1].max(1))
     }
 }

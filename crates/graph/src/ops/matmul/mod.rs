@@ -4,10 +4,11 @@
 
 use anygrad_core::{Caps, DType, Error, Result, Shape};
 
-use crate::{At, Grads, Layout, Lowering, Meta, Op, Rows, Tensor, Values};
+use crate::{At, Grads, Layout, Lowering, Meta, Op, Rows, Tensor, Tolerance, Values};
 
 mod cases;
 mod product;
+mod ways;
 
 pub(in crate::ops) use cases::cases;
 use product::Product;
@@ -109,14 +110,22 @@ impl Op for MatMul {
         if let Some(meta) = x.iter().map(|l| l.meta).chain([y[0]]).find(|m| m.bytes() > u64::from(u32::MAX)) {
             return Err(Error::unsupported(format!("matmul: {meta} is beyond 4 GiB")));
         }
-        Product::new(&x[0], &x[1], &y[0].shape).lower(x[0].meta.dtype, caps)
+        Product::new(&x[0], &x[1], &y[0].shape).turned().default_way(x[0].meta.dtype, caps)
+    }
+
+    fn alternatives(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        // The check of sizes.
+        self.lower(x, y, caps)?;
+        Product::new(&x[0], &x[1], &y[0].shape).turned().ways(x[0].meta.dtype, caps)
+    }
+
+    fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
+        Tolerance::sum(x[0].shape().last().copied().unwrap_or(1))
     }
 
     /// Both of one dtype, where kernels go through them in groups of four.
     fn reads_halves(&self, x: &[Layout], y: &[Meta]) -> bool {
-        let mut product = Product::new(&x[0], &x[1], &y[0].shape);
-        product.fold_batch_into_rows();
-        product.turn_single_column();
+        let product = Product::new(&x[0], &x[1], &y[0].shape).turned();
         let dtype = x[0].meta.dtype;
         let readable = (0..2).all(|i| x[i].meta.dtype == dtype && self.accepts(i, &x[i]));
         dtype.is_half() && readable && product.in_vectors()

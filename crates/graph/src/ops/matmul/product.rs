@@ -1,7 +1,6 @@
-//! A matrix product as a kernel sees it: where the operands stand, which tile computes it, and how long
-//! sums are cut.
+//! A matrix product as a kernel sees it: where the operands stand, and its dispatches.
 
-use anygrad_core::{Caps, DType, Error, MAX_RANK, Result, Shape};
+use anygrad_core::{DType, Error, MAX_RANK, Result, Shape};
 use anygrad_shaders::{self as shaders, Kernel, MatmulShuffleParams, MatmulSumParams};
 
 use crate::{Dispatch, Kernels, Layout, Lowering, Meta, Operand, workgroups};
@@ -18,6 +17,11 @@ fn of_halves(kernel: &'static Kernel) -> Result<&'static Kernel> {
     ];
     let half = halves.iter().find(|(whole, _)| whole.name == kernel.name).map(|(_, half)| *half);
     half.ok_or_else(|| Error::internal(format!("{} does not read 16-bit floats", kernel.name)))
+}
+
+/// Whether a kernel is of the family that shuffles, with subgroups of exactly eight lanes.
+fn is_shuffle(kernel: &Kernel) -> bool {
+    kernel.subgroups
 }
 
 /// A batch of matrix products as the kernels see it.
@@ -141,16 +145,25 @@ impl Product {
                 .all(|axis| axis.a_stride.is_multiple_of(4) && axis.b_stride.is_multiple_of(4))
     }
 
-    pub(super) fn lower(mut self, dtype: DType, caps: &Caps) -> Result<Lowering> {
+    /// As kernels take it: see [`Product::fold_batch_into_rows`] and [`Product::turn_single_column`].
+    pub(super) fn turned(mut self) -> Self {
         self.fold_batch_into_rows();
         self.turn_single_column();
+        self
+    }
+
+    /// By a kernel, for operands of this dtype, the sum cut into parts of so many terms.
+    pub(super) fn lower(
+        &self,
+        kernel: &'static Kernel,
+        terms_per_part: usize,
+        dtype: DType,
+    ) -> Result<Lowering> {
         let in_vectors = self.in_vectors();
-        let (mut kernel, is_shuffle) = self.kernel(in_vectors, caps);
-        if dtype.is_half() {
-            kernel = of_halves(kernel)?;
-        }
+        let is_shuffle = is_shuffle(kernel);
+        let kernel = if dtype.is_half() { of_halves(kernel)? } else { kernel };
         let tiles = self.tiles(kernel);
-        let (parts, terms_per_part) = self.split(tiles, caps);
+        let parts = self.terms.div_ceil(terms_per_part).max(1);
 
         let count = self.batches() * self.rows * self.columns;
         let mut result = Kernels::default();
@@ -193,40 +206,8 @@ impl Product {
         Ok(Lowering::Kernels(result))
     }
 
-    /// The kernel, and whether it is of the family that shuffles.
-    fn kernel(&self, in_vectors: bool, caps: &Caps) -> (&'static Kernel, bool) {
-        let few_rows = self.rows <= 8;
-        if caps.is_cpu() && caps.fixed_subgroup() == Some(8) {
-            // The large tile is nearly twice as fast, but the driver takes a second to compile it.
-            const LARGE_PRODUCT: usize = 1 << 23;
-            let products = self.batches() * self.rows * self.columns * self.terms;
-            let is_large = products >= LARGE_PRODUCT;
-            let kernel = match (in_vectors, few_rows) {
-                (true, true) => &shaders::MATMUL_SHUFFLE_8X32,
-                (true, false) if is_large && self.rows > 16 && self.columns > 32 => {
-                    &shaders::MATMUL_SHUFFLE_32X64
-                }
-                (true, false) => &shaders::MATMUL_SHUFFLE_16X32,
-                (false, true) => &shaders::MATMUL_SHUFFLE_SCALAR_8X32,
-                (false, false) => &shaders::MATMUL_SHUFFLE_SCALAR_16X32,
-            };
-            return (kernel, true);
-        }
-        // Large tiles reuse more, small ones fill the machine: a GPU has about this many cores.
-        const CORES: usize = 64;
-        let fills = self.tiles(&shaders::MATMUL_TILE_64X64) >= CORES;
-        let kernel = match (in_vectors, few_rows, fills) {
-            (true, true, _) => &shaders::MATMUL_TILE_4X256,
-            (true, false, true) => &shaders::MATMUL_TILE_64X64,
-            (true, false, false) => &shaders::MATMUL_TILE_32X32,
-            (false, true, _) => &shaders::MATMUL_TILE_SCALAR_4X256,
-            (false, false, true) => &shaders::MATMUL_TILE_SCALAR_64X64,
-            (false, false, false) => &shaders::MATMUL_TILE_SCALAR_32X32,
-        };
-        (kernel, false)
-    }
-
-    fn tiles(&self, kernel: &Kernel) -> usize {
+    /// The tiles of a kernel that cover the result.
+    pub(super) fn tiles(&self, kernel: &Kernel) -> usize {
         let rows = kernel.constant("ROWS") as usize;
         // The shuffling family counts its columns in vectors of four for each of eight lanes.
         let columns = match kernel.constant("COLUMNS") {
@@ -234,26 +215,6 @@ impl Product {
             columns => columns as usize,
         };
         self.batches() * self.rows.div_ceil(rows) * self.columns.div_ceil(columns)
-    }
-
-    /// How many parts the sum over the terms is cut into, and the terms of each.
-    fn split(&self, tiles: usize, caps: &Caps) -> (usize, usize) {
-        /// Error of rounding grows with the length of a sum; parts are added in a second step.
-        const WANTED_TERMS: usize = 4096;
-        /// A kernel takes at most one and a half iterations per term, of 65,535.
-        const MOST_TERMS: usize = 32_768;
-        /// A part must be worth storing and reading its sums.
-        const LEAST_TERMS: usize = 256;
-        /// All parts together take no more memory than this unless `MOST_TERMS` wants it.
-        const SCRATCH_BYTES: usize = 64 << 20;
-        let enough_tiles = if caps.is_cpu() { 8 } else { 128 };
-        let to_fill = (enough_tiles / tiles.max(1)).min(self.terms / LEAST_TERMS);
-        let bytes = 4 * self.batches() * self.rows * self.columns;
-        let affordable = SCRATCH_BYTES / bytes.max(1);
-        let wanted = to_fill.max(self.terms.div_ceil(WANTED_TERMS)).min(affordable);
-        let parts = wanted.max(self.terms.div_ceil(MOST_TERMS)).max(1);
-        let terms_per_part = self.terms.div_ceil(parts).next_multiple_of(16).max(16);
-        (self.terms.div_ceil(terms_per_part).max(1), terms_per_part)
     }
 
     /// Both families take the same parameters, those of `shared/matmul.wgsl`.
@@ -300,17 +261,5 @@ mod tests {
         product.fold_batch_into_rows();
         assert_eq!((product.rows, product.batches()), (120, 1));
         assert!(product.in_vectors());
-    }
-
-    #[test]
-    fn long_sums_are_cut_within_the_iteration_budget() {
-        let layout = |sizes: &[usize]| Layout::contiguous(Meta::f32(Shape::new(sizes).unwrap()));
-        for (rows, terms, columns) in [(1, 3_000_000, 1), (4096, 1_000_000, 64), (2000, 50_000, 3000)] {
-            let y = Shape::new(&[rows, columns]).unwrap();
-            let product = Product::new(&layout(&[rows, terms]), &layout(&[terms, columns]), &y);
-            let (parts, terms_per_part) = product.split(1, &Caps::baseline());
-            assert!(terms_per_part <= 32_768 && terms_per_part.is_multiple_of(16));
-            assert!(parts * terms_per_part >= terms && (parts - 1) * terms_per_part < terms);
-        }
     }
 }

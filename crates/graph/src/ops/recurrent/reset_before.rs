@@ -16,8 +16,8 @@ use anygrad_core::{Caps, Error, Result, Shape};
 use anygrad_shaders::{self as shaders, RecurrentGradParams, RecurrentParams};
 
 use super::steps::{Sizes, expect, masked, over_time, steps_of, through, valid};
-use super::{Family, Number, join, part};
-use crate::{At, Dispatch, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Values};
+use super::{Family, Number, join, part, tolerance};
+use crate::{At, Dispatch, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values};
 
 /// Columns of the gates for each unit: z, r, n.
 const COLUMNS: usize = 3;
@@ -66,6 +66,48 @@ struct ResetBeforeGradient {
 }
 
 impl ResetBefore {
+    /// One dispatch per step and half, by kernels of this way.
+    fn by(&self, way: usize, x: &[Layout], y: &[Meta], caps: &Caps) -> Lowering {
+        let sizes = Sizes::of(&y[0].shape, COLUMNS);
+        let groups = sizes.units / 4;
+        // Without lengths, something else that is only read stands at their place.
+        let lengths = Operand::Input(if self.lengths { 3 } else { 1 });
+        let mut dispatches = vec![sizes.start(x, 2, 0)];
+        // What is multiplied and at how many times it stands, the groups, and the other outputs.
+        let halves = [
+            (Operand::Output(0), sizes.time + 1, 0..2 * groups, Operand::Output(2)),
+            (Operand::Output(2), sizes.time, 2 * groups..3 * groups, Operand::Output(0)),
+        ];
+        for step in 0..sizes.time {
+            for (family, (factor, times, range, other)) in FORWARDS.iter().zip(halves.clone()) {
+                let kernel = family.choose(sizes.batch, way, caps);
+                let gates = Operand::Output(1);
+                dispatches.push(Dispatch {
+                    kernel,
+                    overrides: vec![masked(self.lengths)],
+                    params: RecurrentParams {
+                        batch: sizes.batch as u32,
+                        time: sizes.time as u32,
+                        units: sizes.units as u32,
+                        groups: 3 * groups as u32,
+                        step: step as u32,
+                        first: range.start as u32,
+                        end: range.end as u32,
+                        times: times as u32,
+                    }
+                    .bytes(),
+                    bindings: vec![Operand::Input(0), Operand::Input(1), factor, lengths, gates, other],
+                    workgroups: sizes.tiles(
+                        kernel.constant("TILE_ROWS"),
+                        range.len(),
+                        kernel.constant("TILE_GROUPS"),
+                    ),
+                });
+            }
+        }
+        Lowering::Kernels(Kernels { scratch: Vec::new(), dispatches })
+    }
+
     /// The same from simple operators, step after step, with the sums of the gates held within
     /// `clip`.
     pub(super) fn unrolled<'g>(&self, x: &[Tensor<'g>], clip: Option<f64>) -> Vec<Tensor<'g>> {
@@ -178,44 +220,15 @@ impl Op for ResetBefore {
     }
 
     fn lower(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        let sizes = Sizes::of(&y[0].shape, COLUMNS);
-        let groups = sizes.units / 4;
-        // Without lengths, something else that is only read stands at their place.
-        let lengths = Operand::Input(if self.lengths { 3 } else { 1 });
-        let mut dispatches = vec![sizes.start(x, 2, 0)];
-        // What is multiplied and at how many times it stands, the groups, and the other outputs.
-        let halves = [
-            (Operand::Output(0), sizes.time + 1, 0..2 * groups, Operand::Output(2)),
-            (Operand::Output(2), sizes.time, 2 * groups..3 * groups, Operand::Output(0)),
-        ];
-        for step in 0..sizes.time {
-            for (family, (factor, times, range, other)) in FORWARDS.iter().zip(halves.clone()) {
-                let kernel = family.choose(sizes.batch, caps);
-                let gates = Operand::Output(1);
-                dispatches.push(Dispatch {
-                    kernel,
-                    overrides: vec![masked(self.lengths)],
-                    params: RecurrentParams {
-                        batch: sizes.batch as u32,
-                        time: sizes.time as u32,
-                        units: sizes.units as u32,
-                        groups: 3 * groups as u32,
-                        step: step as u32,
-                        first: range.start as u32,
-                        end: range.end as u32,
-                        times: times as u32,
-                    }
-                    .bytes(),
-                    bindings: vec![Operand::Input(0), Operand::Input(1), factor, lengths, gates, other],
-                    workgroups: sizes.tiles(
-                        kernel.constant("TILE_ROWS"),
-                        range.len(),
-                        kernel.constant("TILE_GROUPS"),
-                    ),
-                });
-            }
-        }
-        Ok(Lowering::Kernels(Kernels { scratch: Vec::new(), dispatches }))
+        Ok(self.by(0, x, y, caps))
+    }
+
+    fn alternatives(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        Lowering::distinct([0, 1].map(|way| Ok(self.by(way, x, y, caps))))
+    }
+
+    fn tolerance(&self, _x: &[Layout], y: &[Meta]) -> Tolerance {
+        tolerance(COLUMNS * y[0].shape[2], y[0].shape[1])
     }
 
     fn accepts(&self, input: usize, layout: &Layout) -> bool {
@@ -224,6 +237,46 @@ impl Op for ResetBefore {
 }
 
 impl ResetBeforeGradient {
+    /// One dispatch per step and half, by kernels of this way.
+    fn by(&self, way: usize, x: &[Layout], caps: &Caps) -> Lowering {
+        let sizes = Sizes::of(&x[1].shape(), COLUMNS);
+        let groups = sizes.units as u32 / 4;
+        let lengths = if self.lengths { 4 } else { 0 };
+        let mut bindings = [0, 3, lengths, 2, 1].map(Operand::Input).to_vec();
+        bindings.extend([0, 1].map(Operand::Output));
+        let mut dispatches = Vec::with_capacity(2 * sizes.time);
+        for step in (0..sizes.time as u32).rev() {
+            let last = step as usize + 1 == sizes.time;
+            // The groups whose gradients are multiplied, and the step at which they stand.
+            let halves = [(0, if last { 0 } else { 2 * groups }, step + 1), (2 * groups, groups, step)];
+            for (family, (first, count, behind)) in BACKWARDS.iter().zip(halves) {
+                let kernel = family.choose(sizes.batch, way, caps);
+                dispatches.push(Dispatch {
+                    kernel,
+                    overrides: vec![masked(self.lengths)],
+                    params: RecurrentGradParams {
+                        batch: sizes.batch as u32,
+                        time: sizes.time as u32,
+                        units: sizes.units as u32,
+                        groups: 3 * groups,
+                        step,
+                        first,
+                        count,
+                        behind,
+                    }
+                    .bytes(),
+                    bindings: bindings.clone(),
+                    workgroups: sizes.tiles(
+                        kernel.constant("TILE_ROWS"),
+                        sizes.units,
+                        kernel.constant("TILE_UNITS"),
+                    ),
+                });
+            }
+        }
+        Lowering::Kernels(Kernels { scratch: Vec::new(), dispatches })
+    }
+
     fn unrolled<'g>(&self, x: &[Tensor<'g>]) -> Vec<Tensor<'g>> {
         let Sizes { batch, time, units, width } = Sizes::of(&x[1].shape(), COLUMNS);
         let lengths = self.lengths.then(|| x[4]);
@@ -305,41 +358,14 @@ impl Op for ResetBeforeGradient {
     }
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        let sizes = Sizes::of(&x[1].shape(), COLUMNS);
-        let groups = sizes.units as u32 / 4;
-        let lengths = if self.lengths { 4 } else { 0 };
-        let mut bindings = [0, 3, lengths, 2, 1].map(Operand::Input).to_vec();
-        bindings.extend([0, 1].map(Operand::Output));
-        let mut dispatches = Vec::with_capacity(2 * sizes.time);
-        for step in (0..sizes.time as u32).rev() {
-            let last = step as usize + 1 == sizes.time;
-            // The groups whose gradients are multiplied, and the step at which they stand.
-            let halves = [(0, if last { 0 } else { 2 * groups }, step + 1), (2 * groups, groups, step)];
-            for (family, (first, count, behind)) in BACKWARDS.iter().zip(halves) {
-                let kernel = family.choose(sizes.batch, caps);
-                dispatches.push(Dispatch {
-                    kernel,
-                    overrides: vec![masked(self.lengths)],
-                    params: RecurrentGradParams {
-                        batch: sizes.batch as u32,
-                        time: sizes.time as u32,
-                        units: sizes.units as u32,
-                        groups: 3 * groups,
-                        step,
-                        first,
-                        count,
-                        behind,
-                    }
-                    .bytes(),
-                    bindings: bindings.clone(),
-                    workgroups: sizes.tiles(
-                        kernel.constant("TILE_ROWS"),
-                        sizes.units,
-                        kernel.constant("TILE_UNITS"),
-                    ),
-                });
-            }
-        }
-        Ok(Lowering::Kernels(Kernels { scratch: Vec::new(), dispatches }))
+        Ok(self.by(0, x, caps))
+    }
+
+    fn alternatives(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        Lowering::distinct([0, 1].map(|way| Ok(self.by(way, x, caps))))
+    }
+
+    fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
+        tolerance(COLUMNS * x[1].shape()[2], x[1].shape()[1])
     }
 }

@@ -2,11 +2,11 @@
 //! `dh_{s+1} = dstates_{s+1} + da_{s+1} . R^T`, from the last step to the first.
 
 use anygrad_core::{Caps, Result};
-use anygrad_shaders::RecurrentGradParams;
+use anygrad_shaders::{Kernel, RecurrentGradParams};
 
 use super::steps::{Sizes, columns, expect, masked, of_unit, over_time, steps_of, through, uncolumns, valid};
-use super::{Cell, State, part};
-use crate::{At, Dispatch, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Values};
+use super::{Cell, State, part, tolerance};
+use crate::{At, Dispatch, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values};
 
 /// Inputs: R, states, then, where the cell has them, gates and cells; dstates, dcells if
 /// `cell_gradient`, and the lengths if there are. Outputs: the gradient of gates_in, and, where the
@@ -19,6 +19,54 @@ pub(super) struct RecurrenceGradient<C> {
 }
 
 impl<C: Cell> RecurrenceGradient<C> {
+    /// One dispatch per step of this kernel.
+    fn by(&self, kernel: &'static Kernel, x: &[Layout], y: &[Meta]) -> Lowering {
+        let sizes = Sizes::of(&x[1].shape(), C::COLUMNS);
+        let (_, cells, dstates) = self.places();
+        // R, dstates and lengths are every cell's; then come its kept values and dcells. Without
+        // lengths, something else that is only read stands at their place.
+        let lengths = if self.lengths { x.len() - 1 } else { 0 };
+        let mut bindings = [0, dstates, lengths].map(Operand::Input).to_vec();
+        if C::GATES {
+            bindings.push(Operand::Input(2));
+        }
+        if C::CELLS {
+            let dcells = if self.cell_gradient { dstates + 1 } else { dstates };
+            bindings.extend([Operand::Input(cells), Operand::Input(dcells)]);
+        } else {
+            bindings.push(Operand::Input(1));
+        }
+        bindings.extend((0..y.len()).map(Operand::Output));
+        let mut overrides = self.cell.gradient_overrides(self.cell_gradient);
+        overrides.push(masked(self.lengths));
+        let groups = (sizes.width / 4) as u32;
+        let dispatches = (0..sizes.time)
+            .rev()
+            .map(|step| Dispatch {
+                kernel,
+                overrides: overrides.clone(),
+                params: RecurrentGradParams {
+                    batch: sizes.batch as u32,
+                    time: sizes.time as u32,
+                    units: sizes.units as u32,
+                    groups,
+                    step: step as u32,
+                    first: 0,
+                    count: if step + 1 == sizes.time { 0 } else { groups },
+                    behind: step as u32 + 1,
+                }
+                .bytes(),
+                bindings: bindings.clone(),
+                workgroups: sizes.tiles(
+                    kernel.constant("TILE_ROWS"),
+                    sizes.units,
+                    kernel.constant("TILE_UNITS"),
+                ),
+            })
+            .collect();
+        Lowering::Kernels(Kernels { scratch: Vec::new(), dispatches })
+    }
+
     /// Where its inputs stand: gates, cells, dstates.
     fn places(&self) -> (usize, usize, usize) {
         let cells = 2 + usize::from(C::GATES);
@@ -129,50 +177,15 @@ impl<C: Cell> Op for RecurrenceGradient<C> {
     }
 
     fn lower(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        let sizes = Sizes::of(&x[1].shape(), C::COLUMNS);
-        let kernel = C::KERNELS.1.choose(sizes.batch, caps);
-        let (_, cells, dstates) = self.places();
-        // R, dstates and lengths are every cell's; then come its kept values and dcells. Without
-        // lengths, something else that is only read stands at their place.
-        let lengths = if self.lengths { x.len() - 1 } else { 0 };
-        let mut bindings = [0, dstates, lengths].map(Operand::Input).to_vec();
-        if C::GATES {
-            bindings.push(Operand::Input(2));
-        }
-        if C::CELLS {
-            let dcells = if self.cell_gradient { dstates + 1 } else { dstates };
-            bindings.extend([Operand::Input(cells), Operand::Input(dcells)]);
-        } else {
-            bindings.push(Operand::Input(1));
-        }
-        bindings.extend((0..y.len()).map(Operand::Output));
-        let mut overrides = self.cell.gradient_overrides(self.cell_gradient);
-        overrides.push(masked(self.lengths));
-        let groups = (sizes.width / 4) as u32;
-        let dispatches = (0..sizes.time)
-            .rev()
-            .map(|step| Dispatch {
-                kernel,
-                overrides: overrides.clone(),
-                params: RecurrentGradParams {
-                    batch: sizes.batch as u32,
-                    time: sizes.time as u32,
-                    units: sizes.units as u32,
-                    groups,
-                    step: step as u32,
-                    first: 0,
-                    count: if step + 1 == sizes.time { 0 } else { groups },
-                    behind: step as u32 + 1,
-                }
-                .bytes(),
-                bindings: bindings.clone(),
-                workgroups: sizes.tiles(
-                    kernel.constant("TILE_ROWS"),
-                    sizes.units,
-                    kernel.constant("TILE_UNITS"),
-                ),
-            })
-            .collect();
-        Ok(Lowering::Kernels(Kernels { scratch: Vec::new(), dispatches }))
+        Ok(self.by(C::KERNELS.1.choose(x[1].shape()[0], 0, caps), x, y))
+    }
+
+    fn alternatives(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        let way = |way| Ok(self.by(C::KERNELS.1.choose(x[1].shape()[0], way, caps), x, y));
+        Lowering::distinct([0, 1].map(way))
+    }
+
+    fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
+        tolerance(C::COLUMNS * x[1].shape()[2], x[1].shape()[1])
     }
 }

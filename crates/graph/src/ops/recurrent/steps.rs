@@ -15,8 +15,10 @@ use anygrad_shaders::{self as shaders, RecurrentParams, RecurrentStartParams};
 use super::super::reverse_sequence::whole;
 use super::lstm::peephole_gradient;
 use super::retreat::RecurrenceGradient;
-use super::{Cell, Family, State, join, part};
-use crate::{At, Dispatch, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Values, workgroups};
+use super::{Cell, Family, State, join, part, tolerance};
+use crate::{
+    At, Dispatch, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values, workgroups,
+};
 
 /// Inputs: gates_in `[n, t, columns * units]`, R `[units, columns * units]` (with peepholes one row
 /// more, theirs), h0 `[n, units]`, c0 `[n, units]` where there are cells, and `lengths` (`i32`, `[n]`)
@@ -89,12 +91,16 @@ impl Sizes {
 
 impl Family {
     /// Shuffle kernels keep 8 lanes of a software adapter busy; everything else takes tiles.
-    pub(super) fn choose(&self, batch: usize, caps: &Caps) -> &'static shaders::Kernel {
-        match (caps.is_cpu(), caps.fixed_subgroup()) {
-            (true, Some(8)) if batch <= 8 => self.shuffle_few,
-            (true, Some(8)) => self.shuffle,
-            _ => self.tiled,
-        }
+    /// `way` 0 is this rule, 1 the other kernel that is worth measuring, where there is one.
+    pub(super) fn choose(&self, batch: usize, way: usize, caps: &Caps) -> &'static shaders::Kernel {
+        let few = batch <= 8;
+        let (rule, other) = match (caps.is_cpu(), caps.fixed_subgroup()) {
+            (true, Some(8)) if few => (self.shuffle_few, self.shuffle),
+            (true, Some(8)) => (self.shuffle, self.shuffle_few),
+            (false, Some(8)) => (self.tiled, if few { self.shuffle_few } else { self.shuffle }),
+            _ => (self.tiled, self.tiled),
+        };
+        if way == 0 { rule } else { other }
     }
 }
 
@@ -228,13 +234,33 @@ impl<C: Cell> Op for Recurrence<C> {
     }
 
     fn lower(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Lowering> {
+        Ok(self.by(C::KERNELS.0.choose(y[0].shape[0], 0, caps), x, y))
+    }
+
+    fn alternatives(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        let way = |way| Ok(self.by(C::KERNELS.0.choose(y[0].shape[0], way, caps), x, y));
+        Lowering::distinct([0, 1].map(way))
+    }
+
+    fn tolerance(&self, _x: &[Layout], y: &[Meta]) -> Tolerance {
+        tolerance(y[0].shape[2], y[0].shape[1])
+    }
+
+    fn accepts(&self, input: usize, layout: &Layout) -> bool {
+        let initial_state = input == 2 || input == 3 && C::CELLS;
+        layout.is_contiguous() || initial_state && layout.offset == 0 && layout.is_uniform()
+    }
+}
+
+impl<C: Cell> Recurrence<C> {
+    /// One dispatch per step of this kernel.
+    fn by(&self, kernel: &'static shaders::Kernel, x: &[Layout], y: &[Meta]) -> Lowering {
         let sizes = Sizes::of(&y[0].shape, C::COLUMNS);
         let groups = sizes.width / 4;
         let mut dispatches = vec![sizes.start(x, 2, 0)];
         if C::CELLS {
             dispatches.push(sizes.start(x, 3, y.len() - 1));
         }
-        let kernel = C::KERNELS.0.choose(sizes.batch, caps);
         // Without lengths, something else that is only read stands at their place.
         let lengths = Operand::Input(if self.lengths { x.len() - 1 } else { 1 });
         let mut bindings = vec![Operand::Input(0), Operand::Input(1), Operand::Output(0), lengths];
@@ -260,16 +286,9 @@ impl<C: Cell> Op for Recurrence<C> {
                 workgroups: sizes.tiles(kernel.constant("TILE_ROWS"), groups, kernel.constant("TILE_GROUPS")),
             }
         }));
-        Ok(Lowering::Kernels(Kernels { scratch: Vec::new(), dispatches }))
+        Lowering::Kernels(Kernels { scratch: Vec::new(), dispatches })
     }
 
-    fn accepts(&self, input: usize, layout: &Layout) -> bool {
-        let initial_state = input == 2 || input == 3 && C::CELLS;
-        layout.is_contiguous() || initial_state && layout.offset == 0 && layout.is_uniform()
-    }
-}
-
-impl<C: Cell> Recurrence<C> {
     /// The same from simple operators, step after step.
     pub(super) fn unrolled<'g>(&self, x: &[Tensor<'g>]) -> Vec<Tensor<'g>> {
         let [batch, time, width] = [x[0].shape()[0], x[0].shape()[1], x[0].shape()[2]];
