@@ -9,6 +9,7 @@ mod host;
 mod pipeline;
 mod quarantine;
 mod session;
+mod timestamps;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use adapter::adapters;
@@ -17,4 +18,7 @@ pub use buffer::Buffer;
 pub use device::{Command, Device};
 pub use pipeline::{BindGroup, Pipeline};
 pub use quarantine::{CACHE_VARIABLE, Verdict};
-pub use session::{NonFinite, Program, Session};
+pub use session::{
+    Clock, HostSpan, NonFinite, Profile, Program, ProgramCost, Recorder, Recording, Session, Source, Span,
+    Work,
+};

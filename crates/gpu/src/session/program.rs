@@ -7,17 +7,24 @@ use anygrad_core::{Array, Context, Error, Result};
 use anygrad_graph::{Graph, Interpreter, Meta, ValueId};
 use anygrad_plan::{Action, Plan, Role, SlotId, Step};
 
+use super::profile::Work;
+use super::recorder::{Recorder, noted};
 use super::{check_meta, read_array, state_buffer};
 use crate::buffer::Buffer;
 use crate::device::{Command, Device};
 use crate::guard::lock;
-use crate::host::{HostStep, write_padded};
+use crate::host::{HostStep, wait, write_padded};
 
 /// A compiled graph: write its inputs, run it, read its outputs.
 pub struct Program {
     /// Shape of each input, and whether it was written.
     pub(super) inputs: HashMap<String, (Meta, bool)>,
     pub(super) compiled: Compiled,
+    /// The part of the model that each step of the plan is due to, by the path of a layer.
+    pub(super) layers: Vec<Option<Arc<str>>>,
+    /// What a run consists of, once a profile asked for it.
+    pub(super) work: Option<Arc<[Work]>>,
+    pub(super) recorder: Option<Recorder>,
 }
 
 pub(super) enum Compiled {
@@ -31,12 +38,12 @@ pub(super) enum Compiled {
 }
 
 pub(super) struct DeviceProgram {
-    device: Device,
-    plan: Plan,
+    pub(super) device: Device,
+    pub(super) plan: Plan,
     inputs: HashMap<String, Buffer>,
     outputs: Vec<Buffer>,
-    parts: Vec<Part>,
-    was_run: bool,
+    pub(super) parts: Vec<Part>,
+    pub(super) was_run: bool,
 }
 
 /// What runs in one go.
@@ -66,24 +73,36 @@ impl Program {
             return Err(Error::input(format!("no input is called {name:?}; there is {names:?}")));
         };
         check_meta("input", name, *meta, array)?;
-        match &self.compiled {
-            Compiled::Interpreter { interpreter, .. } => lock(interpreter).write(name, array),
-            Compiled::Device(program) => {
-                // Inputs that nothing depends on have no buffer.
-                if let Some(buffer) = program.inputs.get(name) {
-                    write_padded(&program.device, buffer, array)?;
+        noted(
+            &self.recorder,
+            "upload",
+            || format!("{name} {meta}"),
+            || {
+                match &self.compiled {
+                    Compiled::Interpreter { interpreter, .. } => lock(interpreter).write(name, array),
+                    Compiled::Device(program) => {
+                        // Inputs that nothing depends on have no buffer.
+                        if let Some(buffer) = program.inputs.get(name) {
+                            write_padded(&program.device, buffer, array)?;
+                        }
+                    }
                 }
-            }
-        }
+                Ok(())
+            },
+        )?;
         *is_written = true;
         Ok(())
     }
 
-    /// Runs the program once: one submit on a device, which comes back before it is done.
+    /// Runs the program once: one submit on a device, which comes back before it is done. With a
+    /// [`Recorder`] it is timed and waited for.
     ///
     /// # Errors
     /// An input was not written, or the device failed.
     pub fn run(&mut self) -> Result<()> {
+        if let Some(recorder) = self.recorder.clone() {
+            return wait(self.run_profiled(recorder.clock()))?.map(|_| ());
+        }
         self.check_inputs()?;
         self.run_written()
     }
@@ -123,7 +142,7 @@ impl Program {
         Ok(())
     }
 
-    fn check_inputs(&self) -> Result<()> {
+    pub(super) fn check_inputs(&self) -> Result<()> {
         match self.inputs.iter().find(|(_, (_, is_written))| !is_written) {
             Some((name, _)) => Err(Error::input(format!("the input {name:?} was not written"))),
             None => Ok(()),
@@ -150,6 +169,7 @@ impl Program {
     /// There is no such output, nothing was run yet, or the device failed.
     pub async fn read(&self, output: usize) -> Result<Array> {
         let missing = || Error::input(format!("output {output} does not exist, or nothing was run yet"));
+        let _noted = Recorder::note_until_dropped(&self.recorder, "read", || format!("output {output}"));
         match &self.compiled {
             Compiled::Device(program) if program.was_run => {
                 let buffer = program.outputs.get(output).ok_or_else(missing)?;
