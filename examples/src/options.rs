@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use anygrad::core::{Error, Result};
-use anygrad::gpu::Choice;
+use anygrad::gpu::{Choice, Recorder};
 use clap::Args;
+
+use crate::costs::Wanted;
 
 /// The options of a program.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +27,10 @@ pub struct Options {
     pub quiet: bool,
     /// Whether the report is written as JSON, and nothing else.
     pub json: bool,
+    /// What is told of the cost.
+    pub costs: Wanted,
+    /// Hears of what the programs of the session cost.
+    pub recorder: Option<Recorder>,
 }
 
 /// The options as arguments of a command line. Those left out take the values of the program.
@@ -59,6 +65,9 @@ pub struct Arguments {
     /// Write the report as JSON, and nothing else
     #[arg(long)]
     pub json: bool,
+    /// What is told of the cost.
+    #[command(flatten)]
+    pub costs: Wanted,
 }
 
 impl Options {
@@ -74,6 +83,8 @@ impl Options {
             plot: Some(PathBuf::from("runs").join(format!("{program}.png"))),
             quiet: false,
             json: false,
+            costs: Wanted::default(),
+            recorder: None,
         }
     }
 
@@ -91,6 +102,8 @@ impl Options {
             plot: if arguments.no_plot { None } else { arguments.plot.or(self.plot) },
             quiet: self.quiet || arguments.quiet,
             json: self.json || arguments.json,
+            costs: arguments.costs,
+            recorder: self.recorder,
         };
         options.check()?;
         Ok(options)
@@ -133,8 +146,8 @@ mod tests {
 
     #[test]
     fn arguments_replace_what_they_name() {
-        let words =
-            ["--data", "d", "--epochs", "3", "--seed", "9", "--adapter", "software", "--no-plot", "--json"];
+        let words = "--data d --epochs 3 --seed 9 --adapter software --no-plot --json --profile --trace t";
+        let words: Vec<&str> = words.split(' ').collect();
         let options = Options::new("cnn", 5, 64).with(parse(&words).unwrap()).unwrap();
         let expected = Options {
             data: Some("d".into()),
@@ -145,6 +158,8 @@ mod tests {
             plot: None,
             quiet: false,
             json: true,
+            costs: Wanted { profile: Some("-".into()), trace: Some("t".into()) },
+            recorder: None,
         };
         assert_eq!(options, expected);
         assert!(!options.talks());
@@ -169,6 +184,8 @@ mod tests {
             &["--epochs", "x"],
             &["--quiet", "--json"],
             &["--plot", "a", "--no-plot"],
+            &["--profile", "file"],
+            &["--trace"],
         ] {
             assert!(parse(words).is_none(), "{words:?}");
         }
