@@ -1,9 +1,10 @@
 //! What anygrad costs beside its kernels: the host's share of a step, the way to the first step of a
 //! new process, the size of the program.
 
-use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anygrad_core::{Context, Error, Result};
@@ -83,10 +84,10 @@ pub async fn first_step(session: &Session) -> Result<f32> {
 /// The process does not start, or fails.
 pub fn cold_start(command: &dyn Fn() -> Result<Command>, runs: usize) -> Result<[Figure; 2]> {
     let (mut cold, mut warm) = (f64::INFINITY, f64::INFINITY);
-    for run in 0..runs.max(1) {
-        let folder = Folder::new(run)?;
-        cold = cold.min(seconds_to_line(command()?, &folder.0)?);
-        warm = warm.min(seconds_to_line(command()?, &folder.0)?);
+    for _ in 0..runs.max(1) {
+        let caches = Caches::new()?;
+        cold = cold.min(caches.seconds_to_line(command()?)?);
+        warm = warm.min(caches.seconds_to_line(command()?)?);
     }
     let figure = |name, value, goal, moonshot| Figure { name, value, unit: "s", goal, moonshot, runs };
     Ok([figure(COLD_START[0], cold, 4.0, 2.0), figure(COLD_START[1], warm, 1.0, 0.4)])
@@ -106,49 +107,56 @@ fn cnn() -> Result<Workload> {
     training_steps().into_iter().next().ok_or_else(|| Error::internal("no training step"))
 }
 
-/// An empty folder that goes when it is dropped.
-struct Folder(PathBuf);
+/// A folder for caches, at first empty, that goes when it is dropped.
+pub struct Caches(PathBuf);
 
-impl Folder {
-    fn new(number: usize) -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("anygrad-cold-start-{}-{number}", std::process::id()));
+impl Caches {
+    /// An empty folder among the system's temporary files.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn new() -> Result<Self> {
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("anygrad-caches-{}-{number}", std::process::id()));
         let made = std::fs::create_dir(&path).map_err(Error::input);
         made.context(|| format!("making {}", path.display()))?;
-        Ok(Folder(path))
+        Ok(Caches(path))
+    }
+
+    /// The seconds from before the start of a process, whose caches and driver's caches are here,
+    /// until its first line.
+    ///
+    /// # Errors
+    /// The process does not start, writes no line, or fails.
+    pub fn seconds_to_line(&self, mut command: Command) -> Result<f64> {
+        for variable in DRIVER_CACHES.iter().chain(&[CACHE_VARIABLE]) {
+            command.env(variable, &self.0);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let failed =
+            |error: &dyn std::fmt::Display| Error::input(format!("the process of a first step: {error}"));
+        let start = Instant::now();
+        let mut child = command.spawn().map_err(|error| failed(&error))?;
+        let mut line = String::new();
+        if let Some(output) = child.stdout.take() {
+            BufReader::new(output).read_line(&mut line).map_err(|error| failed(&error))?;
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        let ended = child.wait_with_output().map_err(|error| failed(&error))?;
+        if !ended.status.success() || line.is_empty() {
+            let reason = String::from_utf8_lossy(&ended.stderr);
+            return Err(failed(&format_args!("{}, {}", ended.status, reason.trim())));
+        }
+        Ok(seconds)
     }
 }
 
-impl Drop for Folder {
+impl Drop for Caches {
     fn drop(&mut self) {
-        // What is left in the folder for temporary files does no harm.
+        // What is left among temporary files does no harm.
         let _ = std::fs::remove_dir_all(&self.0);
     }
-}
-
-/// The time from before the start of a process until its first line.
-fn seconds_to_line(mut command: Command, caches: &Path) -> Result<f64> {
-    for variable in DRIVER_CACHES.iter().chain(&[CACHE_VARIABLE]) {
-        command.env(variable, caches);
-    }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let failed =
-        |error: &dyn std::fmt::Display| Error::input(format!("the process of a first step: {error}"));
-    let start = Instant::now();
-    let mut child = command.spawn().map_err(|error| failed(&error))?;
-    let mut line = String::new();
-    if let Some(output) = child.stdout.take() {
-        BufReader::new(output).read_line(&mut line).map_err(|error| failed(&error))?;
-    }
-    let seconds = start.elapsed().as_secs_f64();
-    let mut reason = String::new();
-    if let Some(mut errors) = child.stderr.take() {
-        errors.read_to_string(&mut reason).map_err(|error| failed(&error))?;
-    }
-    let status = child.wait().map_err(|error| failed(&error))?;
-    if !status.success() || line.is_empty() {
-        return Err(failed(&format_args!("{status}, {}", reason.trim())));
-    }
-    Ok(seconds)
 }
 
 #[cfg(test)]
@@ -181,7 +189,7 @@ mod tests {
         assert!(warm.value < 1.0, "{warm:?}");
         let error = cold_start(&shell("echo no adapter >&2; exit 3"), 1).unwrap_err().to_string();
         assert!(error.contains("no adapter") && error.contains('3'), "{error}");
-        let left = std::env::temp_dir().join(format!("anygrad-cold-start-{}-0", std::process::id()));
+        let left = std::env::temp_dir().join(format!("anygrad-caches-{}-0", std::process::id()));
         assert!(!left.exists());
     }
 }

@@ -13,8 +13,10 @@ mod roofline;
 mod trace;
 mod workload;
 
-pub use figure::{BINARY_SIZE, COLD_START, Figure, SUBMIT, binary_size, cold_start, first_step, submit};
-pub use measure::{Measured, Options, measure};
+pub use figure::{
+    BINARY_SIZE, COLD_START, Caches, Figure, SUBMIT, binary_size, cold_start, first_step, submit,
+};
+pub use measure::{Measured, Options, measure, prepare};
 pub use profile::{Costs, KernelCost, clock, profile};
 pub use roofline::{Rooflines, rooflines};
 pub use trace::Trace;

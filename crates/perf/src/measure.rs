@@ -60,7 +60,10 @@ pub struct Measured {
 
 /// A program of a workload with its inputs filled, on a session of its own: names of parameters repeat
 /// from one workload to the next.
-pub(crate) fn prepare(session: &Session, workload: &Workload) -> Result<(Session, Program)> {
+///
+/// # Errors
+/// As [`measure`].
+pub fn prepare(session: &Session, workload: &Workload) -> Result<(Session, Program)> {
     let session = session.excluding(&session.caps().excluded);
     let graph = Graph::new();
     let (outputs, parameters) = workload.graph(&graph)?;

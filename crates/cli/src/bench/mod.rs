@@ -111,7 +111,10 @@ fn profiles(
     for workload in chosen {
         let recording = profile(session, workload, options)?;
         let costs = Costs::of_one_run(&recording);
-        text += &format!("\n{}", costs::table(workload.name, &costs));
+        text += &format!(
+            "\n{}",
+            costs::table(&format!("{}, each action in its fastest run", workload.name), &costs)
+        );
         trace.add(&recording);
         all.push(costs);
     }

@@ -79,7 +79,7 @@ pub struct Profile {
     /// When each piece of work ran. Timestamps are on a clock of the device, so they are placed such
     /// that the last one is when the host saw that the device was done.
     pub spans: Vec<Span>,
-    /// Recording and submitting.
+    /// Recording and submitting, with what timestamps need; nothing where each action ran alone.
     pub submit: Span,
     /// The whole run, from the call until the device was done.
     pub run: Span,
