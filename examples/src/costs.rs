@@ -43,7 +43,8 @@ impl Wanted {
     /// A file or the output cannot be written.
     pub fn tell(&self, recording: &Recording, adapter: &str, aside: bool) -> Result<()> {
         if self.profile.is_some() {
-            self.show(&table("What ran, kernel by kernel", &Costs::of_all(recording)), aside)?;
+            let table = table("What ran, kernel by kernel", &Costs::of_all(recording));
+            self.show(&format!("{table}{LEGEND}"), aside)?;
         }
         if self.trace.is_some() {
             let mut trace = Trace::new(adapter);
@@ -88,7 +89,13 @@ impl Wanted {
     }
 }
 
-/// Costs as a table under a title, with what one must know to read it.
+/// What one must know to read a [`table`].
+pub const LEGEND: &str = "\
+A step is an operator of the model, or several joined by + that run as one. Its kernel is what the device
+runs for it; `copy` moves memory, `host` is where the processor stands in for a kernel that is excluded.
+";
+
+/// Costs as a table under a title.
 pub fn table(title: &str, costs: &Costs) -> String {
     if costs.kernels.is_empty() {
         return format!("{title}: nothing ran.\n");
@@ -105,8 +112,6 @@ pub fn table(title: &str, costs: &Costs) -> String {
     row("all".to_owned(), costs.kernels.iter().map(|cost| cost.dispatches).sum(), total);
     let mut text =
         format!("{title}, over {}; times: {}.\n{}", counted(costs.runs), costs.source, columns(&rows));
-    text += "A step is an operator of the model, or several joined by + that run as one; its kernel is what the \
-             device runs for it, or `copy`, or `host` where the processor stood in.\n";
     if costs.first_ms > 0.0 {
         let _ = writeln!(
             text,

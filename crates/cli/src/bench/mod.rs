@@ -118,7 +118,7 @@ fn profiles(
         trace.add(&recording);
         all.push(costs);
     }
-    wanted.show(&text, false)?;
+    wanted.show(&format!("{text}{}", costs::LEGEND), false)?;
     wanted.save(&trace)?;
     Ok(all)
 }
