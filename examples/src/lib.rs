@@ -2,6 +2,7 @@
 //! what they share: options, data in parts, tables and plots.
 
 pub mod cnn;
+pub mod costs;
 pub mod files;
 pub mod linear_regression;
 pub mod logistic_regression;
@@ -41,11 +42,19 @@ pub fn defaults(program: &str) -> Result<Options> {
     }
 }
 
-/// Runs a program.
+/// Runs a program, and tells what it cost where the options ask for that.
 ///
 /// # Errors
 /// There is no such program, or its own errors.
 pub async fn run(program: &str, options: &Options) -> Result<Report> {
+    let Some(recorder) = options.costs.recorder() else { return body(program, options).await };
+    let options = Options { recorder: Some(recorder.clone()), ..options.clone() };
+    let report = body(program, &options).await?;
+    options.costs.tell(&recorder.take(), &report.adapter, !options.talks())?;
+    Ok(report)
+}
+
+async fn body(program: &str, options: &Options) -> Result<Report> {
     match program {
         linear_regression::NAME => linear_regression::run(options).await,
         logistic_regression::NAME => logistic_regression::run(options).await,

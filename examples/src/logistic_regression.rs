@@ -9,7 +9,7 @@ use crate::options::Options;
 use crate::parts::{Parts, two_classes};
 use crate::plot::Chart;
 use crate::report::{Figures, Report};
-use crate::run::{classes, losses, open, save, say, train};
+use crate::run::{classes, losses, open, save, say, session, train};
 use crate::tables::{Confusion, percent};
 
 /// The name of the program.
@@ -108,7 +108,7 @@ async fn cross_validate(options: &Options) -> Result<Option<f64>> {
         let scale = Standardizer::fit(learned.features())?;
         let scaled = |part: &Dataset| part.map_features(|features| scale.apply(features));
         let (learned, held_out) = (scaled(&learned)?, scaled(&held_out)?);
-        let session = Session::open_or_interpreter(&options.adapter).await?;
+        let session = session(options).await?;
         let mut trainer = trainer(session, options.seed);
         let batch_size = options.batch_size.min(learned.len());
         let fit = FitOptions { epochs: options.epochs, batch_size, ..FitOptions::default() };

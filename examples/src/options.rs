@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use anygrad::core::{Error, Result};
-use anygrad::gpu::Choice;
+use anygrad::gpu::{Choice, Recorder};
 use clap::Args;
+
+use crate::costs::Wanted;
 
 /// The options of a program.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +29,10 @@ pub struct Options {
     pub quiet: bool,
     /// Whether the report is written as JSON, and nothing else.
     pub json: bool,
+    /// What is told of the cost.
+    pub costs: Wanted,
+    /// Hears of what the programs of the session cost.
+    pub recorder: Option<Recorder>,
 }
 
 /// The options as arguments of a command line. Those left out take the values of the program.
@@ -64,6 +70,9 @@ pub struct Arguments {
     /// Write the report as JSON, and nothing else
     #[arg(long)]
     pub json: bool,
+    /// What is told of the cost.
+    #[command(flatten)]
+    pub costs: Wanted,
 }
 
 impl Options {
@@ -80,6 +89,8 @@ impl Options {
             tune: false,
             quiet: false,
             json: false,
+            costs: Wanted::default(),
+            recorder: None,
         }
     }
 
@@ -98,6 +109,8 @@ impl Options {
             tune: self.tune || arguments.tune,
             quiet: self.quiet || arguments.quiet,
             json: self.json || arguments.json,
+            costs: arguments.costs,
+            recorder: self.recorder,
         };
         options.check()?;
         Ok(options)
@@ -140,19 +153,9 @@ mod tests {
 
     #[test]
     fn arguments_replace_what_they_name() {
-        let words = [
-            "--data",
-            "d",
-            "--epochs",
-            "3",
-            "--seed",
-            "9",
-            "--adapter",
-            "software",
-            "--no-plot",
-            "--json",
-            "--tune",
-        ];
+        let words =
+            "--data d --epochs 3 --seed 9 --adapter software --no-plot --json --tune --profile --trace t";
+        let words: Vec<&str> = words.split(' ').collect();
         let options = Options::new("cnn", 5, 64).with(parse(&words).unwrap()).unwrap();
         let expected = Options {
             data: Some("d".into()),
@@ -164,6 +167,8 @@ mod tests {
             tune: true,
             quiet: false,
             json: true,
+            costs: Wanted { profile: Some("-".into()), trace: Some("t".into()) },
+            recorder: None,
         };
         assert_eq!(options, expected);
         assert!(!options.talks());
@@ -188,6 +193,8 @@ mod tests {
             &["--epochs", "x"],
             &["--quiet", "--json"],
             &["--plot", "a", "--no-plot"],
+            &["--profile", "file"],
+            &["--trace"],
         ] {
             assert!(parse(words).is_none(), "{words:?}");
         }

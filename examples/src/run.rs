@@ -23,9 +23,18 @@ pub(crate) fn say(options: &Options, text: impl std::fmt::Display) -> Result<()>
     }
 }
 
-/// A session on the adapter that the options ask for.
-pub(crate) async fn open(options: &Options) -> Result<Session> {
+/// A session on the adapter that the options ask for, with their recorder.
+pub(crate) async fn session(options: &Options) -> Result<Session> {
     let session = Session::open_or_interpreter(&options.adapter).await?;
+    Ok(match &options.recorder {
+        Some(recorder) => session.recorded_by(recorder),
+        None => session,
+    })
+}
+
+/// As [`session`], and says what it runs on.
+pub(crate) async fn open(options: &Options) -> Result<Session> {
+    let session = session(options).await?;
     if session.is_interpreter() {
         say(
             options,

@@ -24,6 +24,9 @@ enum Command {
     Bench(bench::Arguments),
     /// Lists the adapters of this machine
     Devices(devices::Arguments),
+    /// What `bench` starts to measure a cold start
+    #[command(hide = true)]
+    FirstStep(bench::FirstStep),
     /// Trains one of the four programs
     Train(train::Arguments),
     /// Checks every operator on an adapter, forward and backward, against the reference
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments),
+        Command::FirstStep(arguments) => bench::run_first_step(&arguments),
         Command::Train(arguments) => train::run(arguments),
         Command::Verify(arguments) => verify::run(&arguments),
     };

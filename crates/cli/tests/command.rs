@@ -120,18 +120,71 @@ fn what_was_found_wrong_is_done_without() {
     assert!(!train(tempfile::tempdir().unwrap().path()).contains("without"));
 }
 
+fn json(path: &Path) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
 #[test]
 fn bench_measures_what_it_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("bench.json");
-    let output =
-        anygrad(&["bench", "--only", "max pool", "--quick", "--profile", "--json", path.to_str().unwrap()]);
+    let (path, trace) = (folder.path().join("bench.json"), folder.path().join("trace.json"));
+    let (to, traced) = (path.to_str().unwrap(), trace.to_str().unwrap());
+    let arguments = ["bench", "--only", "max pool", "--quick", "--profile", "--json", to, "--trace", traced];
+    let output = anygrad(&arguments);
     assert!(output.status.success(), "{}", stderr(&output));
-    assert!(stdout(&output).contains("max_pool2d: max_pool"), "{}", stdout(&output));
-    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let text = stdout(&output);
+    assert!(text.contains("max_pool2d: max_pool"), "{text}");
+    assert_eq!(text.contains("debug build"), cfg!(debug_assertions), "{text}");
+    let report = json(&path);
     assert!(report["rooflines"]["gflops"].as_f64().unwrap() > 0.0);
     assert_eq!(report["workloads"].as_array().unwrap().len(), 1);
     assert!(report["workloads"][0]["best_ms"].as_f64().unwrap() > 0.0);
+    assert!(report["profiles"][0]["kernels"][0]["ms"].as_f64().unwrap() > 0.0);
+    assert_eq!(report["build"] == "debug", cfg!(debug_assertions));
+    assert!(report["figures"].as_array().unwrap().is_empty());
+    let trace = json(&trace);
+    let dispatch = trace["traceEvents"].as_array().unwrap().iter().find(|event| event["cat"] == "dispatch");
+    assert!(dispatch.unwrap()["args"]["workgroups"][0].as_u64().unwrap() > 0, "{trace}");
+}
+
+#[test]
+fn bench_measures_the_way_to_the_first_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bench.json");
+    let arguments = ["bench", "--only", "submit a CNN,cold start,binary", "--quick", "--json"];
+    let output = anygrad(&[&arguments[..], &[path.to_str().unwrap()]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).contains("cold start, nothing cached"), "{}", stdout(&output));
+    let report = json(&path);
+    let value = |place: usize| report["figures"][place]["value"].as_f64().unwrap();
+    // Milliseconds, seconds twice, millions of bytes.
+    assert!(value(0) > 0.0 && value(0) < 1e3, "{report}");
+    assert!(value(1) > value(2) && value(2) > 0.01, "{report}");
+    assert!(value(3) > 1.0, "{report}");
+}
+
+#[test]
+fn training_and_verification_tell_what_they_cost() {
+    let folder = tempfile::tempdir().unwrap();
+    let (table, trace) = (folder.path().join("costs.txt"), folder.path().join("trace.json"));
+    let profile = format!("--profile={}", table.display());
+    let arguments = ["train", "linear-regression", "--epochs", "2", "--no-plot", "--json", &profile];
+    let output = anygrad(&[&arguments[..], &["--trace", trace.to_str().unwrap()]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).starts_with('{') && stdout(&output).lines().count() == 1, "{}", stdout(&output));
+    let table = std::fs::read_to_string(&table).unwrap();
+    assert!(table.contains("matmul") && table.contains("100.0 %"), "{table}");
+    let events = json(&trace)["traceEvents"].as_array().unwrap().clone();
+    for (track, names) in [(1, &["compile", "upload", "run", "read"][..]), (2, &[])] {
+        let here: Vec<_> = events.iter().filter(|e| e["tid"] == track && e["ph"] == "X").collect();
+        assert!(here.len() > 10, "{track}");
+        let start = |event: &serde_json::Value| event["ts"].as_f64().unwrap();
+        assert!(here.windows(2).all(|pair| start(pair[0]) <= start(pair[1])), "{track}");
+        assert!(names.iter().all(|name| here.iter().any(|event| event["name"] == **name)), "{track}");
+    }
+    let output = anygrad(&["verify", "--ops", "relu", "--quick", "--profile"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).contains("What ran, kernel by kernel, over"), "{}", stdout(&output));
 }
 
 #[test]

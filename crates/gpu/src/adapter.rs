@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anygrad_core::{Caps, Choices, Context, DeviceKind, Error, Result};
 
 use crate::guard::{Handle, State, contain, contain_future};
+use crate::timestamps::MARKS;
 
 /// The environment variable that [`Choice::from_env`] reads.
 pub const ADAPTER_VARIABLE: &str = "ANYGRAD_ADAPTER";
@@ -172,7 +173,8 @@ fn rank(kind: DeviceKind) -> u32 {
 /// The optional features that kernels can use, as far as the adapter has them. None of them is
 /// experimental.
 pub(crate) fn wanted_features(adapter: &wgpu::Adapter) -> wgpu::Features {
-    let wanted = wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16 | wgpu::Features::TIMESTAMP_QUERY;
+    let timestamps = wgpu::Features::TIMESTAMP_QUERY | MARKS;
+    let wanted = wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16 | timestamps;
     adapter.features() & wanted
 }
 

@@ -124,7 +124,7 @@ impl Device {
         Ok(buffer)
     }
 
-    fn make_buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<Buffer> {
+    pub(crate) fn make_buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<Buffer> {
         let step = || format!("making buffer {label} of {bytes} bytes");
         let limit = self.caps().max_buffer_bytes;
         let size = bytes.max(1).checked_next_multiple_of(SIZE_STEP).filter(|size| *size <= limit);

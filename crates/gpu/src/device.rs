@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use anygrad_core::{Caps, Context, DeviceKind, Error, Result};
 
@@ -69,6 +69,8 @@ pub(crate) struct Inner {
     pub(crate) queue: Handle<wgpu::Queue>,
     pub(crate) device: Handle<wgpu::Device>,
     pub(crate) instance: Handle<wgpu::Instance>,
+    /// Whether timestamps are of use, once that was probed.
+    pub(crate) has_timestamps: OnceLock<bool>,
     caps: Caps,
     /// Whether the host can map any buffer.
     pub(crate) shares_memory: bool,
@@ -147,6 +149,7 @@ impl Device {
             queue,
             device,
             instance,
+            has_timestamps: OnceLock::new(),
             caps,
             shares_memory: features.contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS),
             state,
@@ -175,10 +178,7 @@ impl Device {
     /// that failed.
     pub fn submit(&self, commands: &[Command]) -> Result<()> {
         const STEP: &str = "submitting commands";
-        self.check().context(|| STEP)?;
-        for command in commands {
-            self.check_command(command).context(|| STEP)?;
-        }
+        self.check_commands(commands).context(|| STEP)?;
         self.submit_with(STEP, |device| encode(device, |encoder| record(encoder, commands, None))).map(|_| ())
     }
 
@@ -253,6 +253,12 @@ impl Device {
             let index = inner.queue.submit([]);
             in_flight.submitted(&inner.device, &index);
         }
+    }
+
+    /// Checks the device, and what commands ask of it.
+    pub(crate) fn check_commands(&self, commands: &[Command]) -> Result<()> {
+        self.check()?;
+        commands.iter().try_for_each(|command| self.check_command(command))
     }
 
     fn check_command(&self, command: &Command) -> Result<()> {
@@ -344,32 +350,41 @@ pub(crate) fn encode(
 
 /// Records commands, each with its own workgroups or all with the given ones.
 fn record(encoder: &mut wgpu::CommandEncoder, commands: &[Command], workgroups_of_all: Option<[u32; 3]>) {
-    let mut rest = commands;
-    while let Some(first) = rest.first() {
-        match first {
-            Command::Dispatch { .. } => {
-                let mut pass = keep(encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
-                while let Some((Command::Dispatch { pipeline, bindings, workgroups }, after)) =
-                    rest.split_first()
-                {
-                    rest = after;
-                    let [x, y, z] = workgroups_of_all.unwrap_or(*workgroups);
-                    if workgroups_of_all.is_none() && (x == 0 || y == 0 || z == 0) {
-                        continue;
-                    }
-                    pass.set_pipeline(pipeline.raw());
-                    pass.set_bind_group(0, bindings.raw(), &[]);
-                    pass.dispatch_workgroups(x, y, z);
-                }
-                drop(ManuallyDrop::into_inner(pass));
-            }
-            Command::Copy { from, to, bytes } => {
-                rest = &rest[1..];
-                if workgroups_of_all.is_none() && *bytes > 0 {
-                    let (source, target) = (from.buffer.raw(), to.buffer.raw());
-                    encoder.copy_buffer_to_buffer(source, from.offset, target, to.offset, *bytes);
-                }
-            }
+    for part in commands.chunk_by(|a, b| a.is_dispatch() && b.is_dispatch()) {
+        if part[0].is_dispatch() {
+            let mut pass = keep(encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+            part.iter().for_each(|command| dispatch(&mut pass, command, workgroups_of_all));
+            drop(ManuallyDrop::into_inner(pass));
+        } else if workgroups_of_all.is_none() {
+            part[0].copy(encoder);
+        }
+    }
+}
+
+/// Records a dispatch, with its own workgroups or others.
+pub(crate) fn dispatch(pass: &mut wgpu::ComputePass<'_>, command: &Command, workgroups: Option<[u32; 3]>) {
+    let Command::Dispatch { pipeline, bindings, workgroups: own } = command else { return };
+    let [x, y, z] = workgroups.unwrap_or(*own);
+    if workgroups.is_none() && (x == 0 || y == 0 || z == 0) {
+        return;
+    }
+    pass.set_pipeline(pipeline.raw());
+    pass.set_bind_group(0, bindings.raw(), &[]);
+    pass.dispatch_workgroups(x, y, z);
+}
+
+impl Command {
+    pub(crate) fn is_dispatch(&self) -> bool {
+        matches!(self, Command::Dispatch { .. })
+    }
+
+    /// Records a copy.
+    pub(crate) fn copy(&self, encoder: &mut wgpu::CommandEncoder) {
+        if let Command::Copy { from, to, bytes } = self
+            && *bytes > 0
+        {
+            let (source, target) = (from.buffer.raw(), to.buffer.raw());
+            encoder.copy_buffer_to_buffer(source, from.offset, target, to.offset, *bytes);
         }
     }
 }

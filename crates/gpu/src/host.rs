@@ -48,13 +48,13 @@ fn read(device: &Device, region: &Region, layout: &Layout) -> Result<Values> {
 
 /// The result of a read: outside browsers it is there at once.
 #[cfg(not(target_arch = "wasm32"))]
-fn wait<F: Future>(read: F) -> Result<F::Output> {
+pub(crate) fn wait<F: Future>(read: F) -> Result<F::Output> {
     crate::guard::ready(read).ok_or_else(|| Error::internal("a read did not finish"))
 }
 
 #[cfg(target_arch = "wasm32")]
-fn wait<F: Future>(_read: F) -> Result<F::Output> {
-    Err(Error::unsupported("a browser cannot compute an operator on the host between two kernels"))
+pub(crate) fn wait<F: Future>(_read: F) -> Result<F::Output> {
+    Err(Error::unsupported("a browser cannot wait for the device in the middle of a run"))
 }
 
 /// Writes an array; the last bytes of small elements are filled up to the four that a write moves.

@@ -13,6 +13,7 @@ mod quarantine;
 mod read;
 mod region;
 mod session;
+mod timestamps;
 #[cfg(not(target_arch = "wasm32"))]
 mod tune;
 mod tuned;
@@ -27,7 +28,10 @@ pub use device::{Command, Device};
 pub use pipeline::{BindGroup, Pipeline};
 pub use quarantine::Verdict;
 pub use region::Region;
-pub use session::{NonFinite, Pending, Program, Session};
+pub use session::{
+    Clock, HostSpan, NonFinite, Pending, Profile, Program, ProgramCost, Recorder, Recording, Session, Source,
+    Span, Work,
+};
 #[cfg(not(target_arch = "wasm32"))]
 pub use tune::{TuneOptions, TuneReport, TunedOperator, Way};
 pub use tuned::Tuned;

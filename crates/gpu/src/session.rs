@@ -3,7 +3,9 @@
 mod choices;
 mod debug;
 mod pending;
+mod profile;
 mod program;
+mod recorder;
 mod states;
 
 use std::collections::HashMap;
@@ -23,8 +25,11 @@ use crate::tuned::Tuned;
 
 pub use debug::NonFinite;
 pub use pending::Pending;
+pub use profile::{Clock, Profile, Source, Span, Work};
 pub use program::Program;
 use program::{Compiled, DeviceProgram};
+use recorder::noted;
+pub use recorder::{HostSpan, ProgramCost, Recorder, Recording};
 use states::States;
 
 /// Where programs run, and the state that they share: parameters and optimizer state, by name.
@@ -39,6 +44,7 @@ struct Inner {
     /// The certificate of the adapter, if it was verified.
     certificate: Option<String>,
     change: Option<Arc<Change>>,
+    recorder: Option<Recorder>,
     /// The state that programs have asked for.
     states: Mutex<HashMap<String, Meta>>,
     /// What the next program that is compiled goes by; see [`Session::choose`].
@@ -60,6 +66,7 @@ impl Inner {
             engine,
             certificate: None,
             change: None,
+            recorder: None,
             states: Mutex::default(),
             choices: Mutex::default(),
         }
@@ -68,6 +75,22 @@ impl Inner {
     fn on(device: Device) -> Self {
         let caps = device.caps().clone();
         Inner::new(caps, Engine::Device { device, states: Arc::default() })
+    }
+
+    /// On the same device, with the same recorder; nothing else is the same.
+    fn anew(&self) -> Self {
+        let mut inner = match &self.engine {
+            Engine::Device { device, .. } => Inner::on(device.clone()),
+            Engine::Interpreter(_) => Inner::of_interpreter(),
+        };
+        inner.recorder = self.recorder.clone();
+        inner
+    }
+
+    fn of_interpreter() -> Self {
+        let caps = Caps { name: "built-in CPU interpreter".into(), ..Caps::baseline() };
+        let interpreter = Interpreter::new(Precision::F32);
+        Inner::new(caps, Engine::Interpreter(Arc::new(Mutex::new(interpreter))))
     }
 }
 
@@ -133,11 +156,12 @@ impl Session {
     /// kernels and functions; see [`Caps::excluded`]. Its choices are this session's. On the interpreter
     /// there is nothing to exclude.
     pub fn excluding(&self, excluded: &[String]) -> Self {
-        let Engine::Device { device, .. } = &self.0.engine else { return Session::interpreter() };
-        let mut inner = Inner::on(device.clone());
-        inner.caps.excluded = excluded.to_vec();
-        inner.change = self.0.change.clone();
-        inner.choices = Mutex::new(self.choices());
+        let mut inner = self.0.anew();
+        if !self.is_interpreter() {
+            inner.caps.excluded = excluded.to_vec();
+            inner.change = self.0.change.clone();
+            inner.choices = Mutex::new(self.choices());
+        }
         inner.into()
     }
 
@@ -145,8 +169,7 @@ impl Session {
     /// loaded. For tests that break a kernel on purpose and see whether that is noticed. The
     /// interpreter has no plans to change.
     pub fn with_fault(&self, change: impl Fn(&mut Plan) + Send + Sync + 'static) -> Self {
-        let Engine::Device { device, .. } = &self.0.engine else { return Session::interpreter() };
-        let mut inner = Inner::on(device.clone());
+        let mut inner = self.0.anew();
         inner.caps.excluded = self.0.caps.excluded.clone();
         inner.change = Some(Arc::new(change));
         inner.choices = Mutex::new(self.choices());
@@ -160,9 +183,7 @@ impl Session {
 
     /// A session on the interpreter: slow, and available everywhere.
     pub fn interpreter() -> Self {
-        let caps = Caps { name: "built-in CPU interpreter".into(), ..Caps::baseline() };
-        let interpreter = Interpreter::new(Precision::F32);
-        Inner::new(caps, Engine::Interpreter(Arc::new(Mutex::new(interpreter)))).into()
+        Inner::of_interpreter().into()
     }
 
     /// What the session runs on; [`Session::choices`] stand apart from it.
@@ -190,6 +211,11 @@ impl Session {
     /// # Errors
     /// As [`Session::compile`].
     pub fn compile_with(&self, graph: &Graph, outputs: &[Tensor<'_>], options: Options) -> Result<Program> {
+        let size = || format!("{} nodes", graph.nodes().len());
+        noted(&self.0.recorder, "compile", size, || self.compiled(graph, outputs, options))
+    }
+
+    fn compiled(&self, graph: &Graph, outputs: &[Tensor<'_>], options: Options) -> Result<Program> {
         graph.check()?;
         let mut inputs = HashMap::new();
         let mut states = Vec::new();
@@ -208,6 +234,7 @@ impl Session {
                 _ => states.push((name, meta)),
             }
         }
+        let mut layers = Vec::new();
         let compiled = match &self.0.engine {
             Engine::Interpreter(interpreter) => Compiled::Interpreter {
                 interpreter: Arc::clone(interpreter),
@@ -220,12 +247,14 @@ impl Session {
                 if let Some(change) = &self.0.change {
                     change(&mut plan);
                 }
+                let layer = |node| graph.node(node).label;
+                layers = plan.steps.iter().map(|step| step.node.and_then(layer)).collect();
                 Compiled::Device(DeviceProgram::new(device, states, plan).context(|| "preparing a program")?)
             }
         };
         // Only now: a graph that does not compile leaves no state behind.
         lock(&self.0.states).extend(states);
-        Ok(Program { inputs, compiled })
+        Ok(Program { inputs, compiled, layers, work: None, recorder: self.0.recorder.clone() })
     }
 
     /// Sets a piece of state that a program has.
@@ -235,16 +264,23 @@ impl Session {
     pub fn write_state(&self, name: &str, array: &Array) -> Result<()> {
         let meta = self.state_meta(name)?;
         check_meta("state", name, meta, array)?;
-        match &self.0.engine {
-            Engine::Interpreter(interpreter) => lock(interpreter).write(name, array),
-            Engine::Device { device, states } => {
-                // States stay where they are until it is written.
-                let mut states = lock(states);
-                let region = states.get_or_make(device, name, meta.bytes())?;
-                write_padded(device, &region, array)?;
-            }
-        }
-        Ok(())
+        noted(
+            &self.0.recorder,
+            "upload",
+            || format!("{name} {meta}"),
+            || match &self.0.engine {
+                Engine::Interpreter(interpreter) => {
+                    lock(interpreter).write(name, array);
+                    Ok(())
+                }
+                Engine::Device { device, states } => {
+                    // States stay where they are until it is written.
+                    let mut states = lock(states);
+                    let region = states.get_or_make(device, name, meta.bytes())?;
+                    write_padded(device, &region, array)
+                }
+            },
+        )
     }
 
     /// A piece of state as it stands.
@@ -253,6 +289,7 @@ impl Session {
     /// No program has it, or the device failed.
     pub async fn read_state(&self, name: &str) -> Result<Array> {
         let meta = self.state_meta(name)?;
+        let _noted = Recorder::note_until_dropped(&self.0.recorder, "read", || format!("{name} {meta}"));
         match &self.0.engine {
             Engine::Interpreter(interpreter) => {
                 Ok(lock(interpreter).read(name).unwrap_or_else(|| Array::zeros(meta.shape, meta.dtype)))

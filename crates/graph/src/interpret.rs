@@ -117,10 +117,27 @@ impl Interpreter {
     /// # Errors
     /// As [`Interpreter::run`].
     pub fn run_values(&mut self, graph: &Graph, outputs: &[ValueId]) -> Result<Vec<Values>> {
+        self.run_watched(graph, outputs, &mut |_| ())
+    }
+
+    /// As [`Interpreter::run_values`]; `after` hears of each node when it is computed.
+    ///
+    /// # Errors
+    /// As [`Interpreter::run`].
+    pub fn run_watched(
+        &mut self,
+        graph: &Graph,
+        outputs: &[ValueId],
+        after: &mut dyn FnMut(&Node),
+    ) -> Result<Vec<Values>> {
         let updates = graph.updates();
         let nexts = updates.iter().map(|(_, next)| *next);
         let wanted: Vec<ValueId> = outputs.iter().copied().chain(nexts).collect();
-        let mut results = self.compute(graph, &wanted, graph.live(outputs), &mut |_, _| true)?;
+        let mut look = |node: &Node, _: &[Values]| {
+            after(node);
+            true
+        };
+        let mut results = self.compute(graph, &wanted, graph.live(outputs), &mut look)?;
         for ((state, _), next) in updates.iter().zip(results.split_off(outputs.len())) {
             if let Origin::State(name) = graph.origin(*state) {
                 self.named.insert(name, next);

@@ -2,12 +2,22 @@
 //! turns so that a busy machine does not favour one over another.
 //!
 //! A [`Workload`] is a graph with the arithmetic it needs and the bytes it must move at least.
-//! [`measure`] times workloads; [`rooflines`] what the adapter can do at most.
+//! [`measure`] times workloads; [`rooflines`] what the adapter can do at most; [`Figure`]s what the host
+//! spends beside the kernels. [`Costs`] and [`Trace`] tell what a recording of any program holds, kernel
+//! by kernel and event by event.
 
+mod figure;
 mod measure;
+mod profile;
 mod roofline;
+mod trace;
 mod workload;
 
-pub use measure::{KernelCost, Measured, Options, measure, profile, tune};
+pub use figure::{
+    BINARY_SIZE, COLD_START, Caches, Figure, SUBMIT, binary_size, cold_start, first_step, submit,
+};
+pub use measure::{Measured, Options, measure, prepare, tune};
+pub use profile::{Costs, KernelCost, clock, profile};
 pub use roofline::{Rooflines, rooflines};
-pub use workload::{Goal, Workload, workloads};
+pub use trace::Trace;
+pub use workload::{Goal, Workload, training_steps, workloads};

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use anygrad_core::{Array, DType, Result};
 use anygrad_gpu::{Program, Session, TuneOptions, TuneReport};
 use anygrad_graph::{Fill, Graph, Origin};
-use anygrad_plan::Action;
 use serde::Serialize;
 
 use crate::workload::{Goal, Workload};
@@ -59,61 +58,6 @@ pub struct Measured {
     pub goal: Option<Goal>,
 }
 
-/// What one kernel of a workload takes, over all its dispatches in one run.
-#[derive(Clone, Debug, Serialize)]
-pub struct KernelCost {
-    /// The operators of the step, and the kernel.
-    pub step: String,
-    /// The kernel's name; `copy` or `host` for what is none.
-    pub kernel: String,
-    /// Dispatches of one run.
-    pub dispatches: usize,
-    /// Milliseconds of all of them, each in its fastest run, from its submit until the device is done.
-    pub ms: f64,
-}
-
-/// Times each action of a workload alone, and adds up those of one kernel in steps of one name. Each
-/// carries the cost of a submit of its own; see [`crate::Rooflines::submit_us`].
-///
-/// # Errors
-/// As [`measure`].
-pub fn profile(session: &Session, workload: &Workload, options: Options) -> Result<Vec<KernelCost>> {
-    let (_session, mut program) = prepare(session, workload)?;
-    let mut fastest: Vec<(String, String, f64)> = Vec::new();
-    for run in 0..options.runs.max(2) {
-        let (mut place, mut start) = (0, Instant::now());
-        program.run_step_by_step(&mut |step, action| {
-            let ms = start.elapsed().as_secs_f64() * 1e3;
-            match fastest.get_mut(place) {
-                Some((_, _, fastest)) => *fastest = fastest.min(ms),
-                None => fastest.push((step.name.clone(), kernel_of(action), ms)),
-            }
-            (place, start) = (place + 1, Instant::now());
-        })?;
-        // The first run compiles kernels.
-        if run == 0 {
-            fastest.iter_mut().for_each(|(_, _, ms)| *ms = f64::INFINITY);
-        }
-    }
-    let mut costs: Vec<KernelCost> = Vec::new();
-    for (step, kernel, ms) in fastest {
-        match costs.iter_mut().find(|cost| (&cost.step, &cost.kernel) == (&step, &kernel)) {
-            Some(cost) => (cost.ms, cost.dispatches) = (cost.ms + ms, cost.dispatches + 1),
-            None => costs.push(KernelCost { step, kernel, dispatches: 1, ms }),
-        }
-    }
-    costs.sort_by(|a, b| b.ms.total_cmp(&a.ms));
-    Ok(costs)
-}
-
-fn kernel_of(action: &Action) -> String {
-    match action {
-        Action::Dispatch { kernel, .. } => (*kernel).to_owned(),
-        Action::Copy { .. } => "copy".to_owned(),
-        Action::Host { .. } => "host".to_owned(),
-    }
-}
-
 /// Tunes the operators of a workload; see [`Session::tune`]. What is found is not kept:
 /// [`Session::remember`] does that.
 ///
@@ -127,7 +71,10 @@ pub async fn tune(session: &Session, workload: &Workload) -> Result<TuneReport> 
 
 /// A program of a workload with its inputs filled, on a session of its own: names of parameters repeat
 /// from one workload to the next.
-fn prepare(session: &Session, workload: &Workload) -> Result<(Session, Program)> {
+///
+/// # Errors
+/// As [`measure`].
+pub fn prepare(session: &Session, workload: &Workload) -> Result<(Session, Program)> {
     let session = session.excluding(&session.caps().excluded);
     let graph = Graph::new();
     let (outputs, parameters) = workload.graph(&graph)?;

@@ -79,7 +79,7 @@ pub fn workloads() -> Vec<Workload> {
     ));
     all.extend(rows());
     all.extend(recurrent());
-    all.extend(steps());
+    all.extend(training_steps());
     all
 }
 
@@ -170,8 +170,8 @@ fn recurrent() -> Vec<Workload> {
     all
 }
 
-/// Whole steps of training, with Adam.
-fn steps() -> Vec<Workload> {
+/// Whole steps of training, with Adam: a CNN's and an LSTM's.
+pub fn training_steps() -> Vec<Workload> {
     const IMAGES: usize = 64;
     // Convolutions of 26x26x32 and 11x11x64 results, dense layers of 1600x128 and 128x10; the gradients
     // cost about twice as much again.

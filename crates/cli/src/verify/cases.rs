@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anygrad::core::Result;
 use anygrad::gpu::{Choice, Session};
 use anygrad::verify::refcase;
+use anygrad_examples::costs::Wanted;
 use pollster::block_on;
 use serde::Serialize;
 
@@ -30,9 +31,13 @@ struct CaseReport {
     reason: Option<String>,
 }
 
-pub(crate) fn run(folder: &Path, choice: &Choice, json: Option<&Path>) -> Result<ExitCode> {
+pub(crate) fn run(folder: &Path, choice: &Choice, json: Option<&Path>, costs: &Wanted) -> Result<ExitCode> {
     let entries = refcase::entries(folder)?;
-    let open = || block_on(Session::open(choice));
+    let recorder = costs.recorder();
+    let open = || {
+        let session = block_on(Session::open(choice))?;
+        Ok(recorder.iter().fold(session, |session, recorder| session.recorded_by(recorder)))
+    };
     let mut session = open()?;
     output::line(format_args!("{} cases on {}", entries.len(), session.caps()))?;
     let mut report = CasesReport {
@@ -68,6 +73,9 @@ pub(crate) fn run(folder: &Path, choice: &Choice, json: Option<&Path>) -> Result
         report.passed,
         report.failed
     ))?;
+    if let Some(recorder) = &recorder {
+        costs.tell(&recorder.take(), &report.adapter, false)?;
+    }
     if let Some(path) = json {
         output::file(path, &output::json(&report)?)?;
     }

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use anygrad::core::Result;
 use anygrad::gpu::{Choice, Device, Session};
 use anygrad::verify::{Options, Progress, Report, certify};
+use anygrad_examples::costs::Wanted;
 use anygrad_examples::tables;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -36,9 +37,11 @@ pub(crate) struct Arguments {
     /// A number, `software`, `cpu`, or a part of an adapter's name
     #[arg(long, value_name = "ADAPTER")]
     adapter: Option<String>,
-    /// How many sessions work at once [default: 2 on software adapters, else 1]
-    #[arg(long, value_name = "N")]
+    /// How many sessions work at once [default: 2 on software adapters, else 1; 1 for a profile]
+    #[arg(long, value_name = "N", conflicts_with_all = ["profile", "trace"])]
     jobs: Option<usize>,
+    #[command(flatten)]
+    costs: Wanted,
     /// Write the whole report to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -55,13 +58,17 @@ impl Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if let Some(folder) = &arguments.cases {
-        return cases::run(folder, &arguments.choice(), arguments.json.as_deref());
+        return cases::run(folder, &arguments.choice(), arguments.json.as_deref(), &arguments.costs);
     }
     let choice = arguments.choice();
+    let recorder = arguments.costs.recorder();
     // With all kernels, whatever was found earlier.
-    let open = || match choice {
-        Choice::Interpreter => Ok(Session::interpreter()),
-        _ => block_on(Device::open(&choice)).map(Session::on),
+    let open = || {
+        let session = match choice {
+            Choice::Interpreter => Session::interpreter(),
+            _ => Session::on(block_on(Device::open(&choice))?),
+        };
+        Ok(recorder.iter().fold(session, |session, recorder| session.recorded_by(recorder)))
     };
     let session = open()?;
     output::line(format_args!("Verifying {}", session.caps()))?;
@@ -70,7 +77,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         seed: arguments.seed,
         quick: arguments.quick,
         fuzz: arguments.fuzz,
-        jobs: arguments.jobs.unwrap_or(if session.caps().is_cpu() { 2 } else { 1 }),
+        // One at a time has times that are its own.
+        jobs: arguments.jobs.unwrap_or(if session.caps().is_cpu() && recorder.is_none() { 2 } else { 1 }),
     };
     let bar = progress_bar();
     let shown = Mutex::new(());
@@ -90,6 +98,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     if let Some(path) = &arguments.html {
         output::file(path, &report.html()?)?;
+    }
+    if let Some(recorder) = &recorder {
+        arguments.costs.tell(&recorder.take(), &session.caps().to_string(), false)?;
     }
     let verdict = if report.passed() { "all hold" } else { "SOME FAILED" };
     output::line(format_args!(

@@ -7,11 +7,13 @@ use anygrad_core::{Array, Context, Error, Result};
 use anygrad_graph::{Graph, Interpreter, Meta, ValueId};
 use anygrad_plan::{Action, Plan, Role, Slot, SlotId, Step};
 
+use super::profile::Work;
+use super::recorder::{Recorder, noted};
 use super::states::States;
 use super::{Pending, check_meta, read_array};
 use crate::device::{Command, Device};
 use crate::guard::lock;
-use crate::host::{HostStep, write_padded};
+use crate::host::{HostStep, wait, write_padded};
 use crate::region::Region;
 
 /// A compiled graph: write its inputs, run it, read its outputs.
@@ -19,6 +21,11 @@ pub struct Program {
     /// Shape of each input, and whether it was written.
     pub(super) inputs: HashMap<String, (Meta, bool)>,
     pub(super) compiled: Compiled,
+    /// The part of the model that each step of the plan is due to, by the path of a layer.
+    pub(super) layers: Vec<Option<Arc<str>>>,
+    /// What a run consists of, once a profile asked for it.
+    pub(super) work: Option<Arc<[Work]>>,
+    pub(super) recorder: Option<Recorder>,
 }
 
 pub(super) enum Compiled {
@@ -32,16 +39,16 @@ pub(super) enum Compiled {
 }
 
 pub(super) struct DeviceProgram {
-    device: Device,
-    plan: Plan,
-    states: Arc<Mutex<States>>,
+    pub(super) device: Device,
+    pub(super) plan: Plan,
+    pub(super) states: Arc<Mutex<States>>,
     /// Where each slot stands.
     regions: Vec<Region>,
     /// How often states had moved then.
     moves: u64,
     inputs: HashMap<String, Region>,
-    parts: Vec<Part>,
-    was_run: bool,
+    pub(super) parts: Vec<Part>,
+    pub(super) was_run: bool,
 }
 
 /// What runs in one go.
@@ -79,24 +86,36 @@ impl Program {
             return Err(Error::input(format!("no input is called {name:?}; there is {names:?}")));
         };
         check_meta("input", name, *meta, array)?;
-        match &self.compiled {
-            Compiled::Interpreter { interpreter, .. } => lock(interpreter).write(name, array),
-            Compiled::Device(program) => {
-                // Inputs that nothing depends on have no buffer.
-                if let Some(region) = program.inputs.get(name) {
-                    write_padded(&program.device, region, array)?;
+        noted(
+            &self.recorder,
+            "upload",
+            || format!("{name} {meta}"),
+            || {
+                match &self.compiled {
+                    Compiled::Interpreter { interpreter, .. } => lock(interpreter).write(name, array),
+                    Compiled::Device(program) => {
+                        // Inputs that nothing depends on have no buffer.
+                        if let Some(region) = program.inputs.get(name) {
+                            write_padded(&program.device, region, array)?;
+                        }
+                    }
                 }
-            }
-        }
+                Ok(())
+            },
+        )?;
         *is_written = true;
         Ok(())
     }
 
-    /// Runs the program once: one submit on a device, which comes back before it is done.
+    /// Runs the program once: one submit on a device, which comes back before it is done. With a
+    /// [`Recorder`] it is timed and waited for.
     ///
     /// # Errors
     /// An input was not written, or the device failed.
     pub fn run(&mut self) -> Result<()> {
+        if let Some(recorder) = self.recorder.clone() {
+            return wait(self.run_profiled(recorder.clock()))?.map(|_| ());
+        }
         self.check_inputs()?;
         self.run_written()
     }
@@ -125,7 +144,7 @@ impl Program {
         Ok(())
     }
 
-    fn check_inputs(&self) -> Result<()> {
+    pub(super) fn check_inputs(&self) -> Result<()> {
         match self.inputs.iter().find(|(_, (_, is_written))| !is_written) {
             Some((name, _)) => Err(Error::input(format!("the input {name:?} was not written"))),
             None => Ok(()),
@@ -156,6 +175,7 @@ impl Program {
     /// There is no such output, nothing was run yet, or the device failed.
     pub async fn read(&self, output: usize) -> Result<Array> {
         let missing = || Error::input(format!("output {output} does not exist, or nothing was run yet"));
+        let _noted = Recorder::note_until_dropped(&self.recorder, "read", || format!("output {output}"));
         match &self.compiled {
             Compiled::Device(program) if program.was_run => {
                 let &(meta, slot) = program.plan.outputs.get(output).ok_or_else(missing)?;
@@ -257,7 +277,7 @@ impl DeviceProgram {
     }
 
     /// Binds the states anew where some have moved.
-    fn settle(&mut self, states: &mut States) -> Result<()> {
+    pub(super) fn settle(&mut self, states: &mut States) -> Result<()> {
         if states.moves() == self.moves {
             return Ok(());
         }

@@ -1,13 +1,17 @@
 //! `anygrad bench`
 
+mod figures;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anygrad::core::{Error, Result};
 use anygrad::gpu::{Choice, Device, Session, TuneReport};
 use anygrad::perf::{
-    KernelCost, Measured, Options, Rooflines, Workload, measure, profile, rooflines, tune, workloads,
+    Costs, Figure, Measured, Options, Rooflines, Trace, Workload, measure, profile, rooflines, tune,
+    workloads,
 };
+use anygrad_examples::costs::{self, Wanted};
 use anygrad_examples::{tables, tuning::text as tuned_text};
 use clap::Args;
 use pollster::block_on;
@@ -15,14 +19,15 @@ use serde::Serialize;
 
 use crate::output;
 
+pub(crate) use figures::{FirstStep, run_first_step};
+
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Only workloads whose names contain one of these, separated by commas
+    /// Only what has one of these in its name, separated by commas
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     only: Vec<String>,
-    /// Show what each kernel of each workload takes
-    #[arg(long)]
-    profile: bool,
+    #[command(flatten)]
+    costs: Wanted,
     /// First measure in which ways the operators of the workloads run fastest, and remember it
     #[arg(long)]
     tune: bool,
@@ -41,17 +46,28 @@ pub(crate) struct Arguments {
 struct Report {
     adapter: String,
     version: &'static str,
+    /// `release` or `debug`.
+    build: &'static str,
     rooflines: Rooflines,
     workloads: Vec<Measured>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tuning: Vec<TuneReport>,
+    figures: Vec<Figure>,
+    /// Where profiles were asked for: those of the workloads, in their order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    profiles: Vec<Costs>,
 }
+
+const BUILD: &str = if cfg!(debug_assertions) { "debug" } else { "release" };
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let choice = arguments.adapter.clone().map_or_else(Choice::from_env, Choice::from);
-    let chosen = choose(&arguments.only)?;
+    let (chosen, names) = choose(&arguments.only)?;
     let device = block_on(Device::open(&choice))?;
     output::line(format_args!("Measuring {}", device.caps()))?;
+    if BUILD == "debug" {
+        output::line("This is a debug build: its figures are not those of a release build.")?;
+    }
     let rooflines = rooflines(&device)?;
     output::line(format_args!(
         "At most: {:.1} GFLOP/s of multiply-adds, {:.1} GB/s copied, {:.1} us a dispatch, {:.0} us a submit",
@@ -71,55 +87,74 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             output::line(format_args!("Remembered in {}", path.display()))?;
         }
     }
-    let mut measured = Vec::new();
+    let mut workloads = Vec::new();
     for workload in &chosen {
-        measured.push(measure(&session, workload, options)?);
+        workloads.push(measure(&session, workload, options)?);
     }
-    output::line(table(&measured, &rooflines, is_cpu))?;
-    output::line(
-        "Of the roofline: the share of what arithmetic or memory, whichever takes longer, would allow at best.",
-    )?;
+    if !workloads.is_empty() {
+        output::line(table(&workloads, &rooflines, is_cpu))?;
+        output::line(
+            "Of the roofline: the share of what arithmetic or memory, whichever takes longer, would allow at best.",
+        )?;
+    }
+    let figures = figures::measure(&names, &session, arguments.adapter.as_deref(), arguments.quick)?;
+    if !figures.is_empty() {
+        output::line(format_args!("\n{}", figures::table(&figures)))?;
+    }
     if is_cpu {
         output::line("Goals are for a software adapter on two cores: at least, and outstanding.")?;
     }
-    if arguments.profile {
-        for workload in &chosen {
-            show_profile(workload, &profile(&session, workload, options)?)?;
-        }
-    }
+    let profiles = profiles(&session, &chosen, options, &arguments.costs, &adapter)?;
     if let Some(path) = &arguments.json {
+        let version = env!("CARGO_PKG_VERSION");
         let report =
-            Report { adapter, version: env!("CARGO_PKG_VERSION"), rooflines, workloads: measured, tuning };
+            Report { adapter, version, build: BUILD, rooflines, workloads, tuning, figures, profiles };
         output::file(path, &output::json(&report)?)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The kernels of a workload, the dearest first.
-fn show_profile(workload: &Workload, costs: &[KernelCost]) -> Result<()> {
-    let total: f64 = costs.iter().map(|cost| cost.ms).sum();
-    let mut rows = vec![["step and kernel", "dispatches", "ms", "share"].map(String::from).to_vec()];
-    rows.extend(costs.iter().map(|cost| {
-        vec![
-            format!("{}: {}", cost.step, cost.kernel),
-            cost.dispatches.to_string(),
-            format!("{:.2}", cost.ms),
-            tables::percent(cost.ms / total),
-        ]
-    }));
-    output::line(format_args!("\n{}, each kernel alone:\n{}", workload.name, tables::columns(&rows)))
+/// Profiles of workloads, where they are wanted: shown as tables, and all together as a trace.
+fn profiles(
+    session: &Session,
+    chosen: &[Workload],
+    options: Options,
+    wanted: &Wanted,
+    adapter: &str,
+) -> Result<Vec<Costs>> {
+    if wanted.recorder().is_none() {
+        return Ok(Vec::new());
+    }
+    let (mut text, mut all, mut trace) = (String::new(), Vec::new(), Trace::new(adapter));
+    for workload in chosen {
+        let recording = profile(session, workload, options)?;
+        let costs = Costs::of_one_run(&recording);
+        text += &format!(
+            "\n{}",
+            costs::table(&format!("{}, each action in its fastest run", workload.name), &costs)
+        );
+        trace.add(&recording);
+        all.push(costs);
+    }
+    wanted.show(&format!("{text}{}", costs::LEGEND), false)?;
+    wanted.save(&trace)?;
+    Ok(all)
 }
 
-fn choose(names: &[String]) -> Result<Vec<Workload>> {
+/// Workloads and figures whose names are asked for.
+fn choose(names: &[String]) -> Result<(Vec<Workload>, Vec<&'static str>)> {
     let all = workloads();
-    let known: Vec<&str> = all.iter().map(|workload| workload.name).collect();
-    let matches = |workload: &str, name: &String| workload.to_lowercase().contains(&name.to_lowercase());
-    if let Some(name) = names.iter().find(|name| !known.iter().any(|workload| matches(workload, name))) {
-        return Err(Error::input(format!("no workload is called {name:?}; there is {}", known.join("; "))));
+    let known: Vec<&str> = all.iter().map(|workload| workload.name).chain(figures::NAMES).collect();
+    let matches = |known: &str, name: &String| known.to_lowercase().contains(&name.to_lowercase());
+    if let Some(name) = names.iter().find(|name| !known.iter().any(|known| matches(known, name))) {
+        return Err(Error::input(format!(
+            "nothing to measure is called {name:?}; there is {}",
+            known.join("; ")
+        )));
     }
-    let wanted =
-        |workload: &Workload| names.is_empty() || names.iter().any(|name| matches(workload.name, name));
-    Ok(all.into_iter().filter(wanted).collect())
+    let wanted = |known: &str| names.is_empty() || names.iter().any(|name| matches(known, name));
+    let workloads = all.into_iter().filter(|workload| wanted(workload.name)).collect();
+    Ok((workloads, figures::NAMES.into_iter().filter(|name| wanted(name)).collect()))
 }
 
 /// One row per workload.
