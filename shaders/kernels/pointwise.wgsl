@@ -22,6 +22,7 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
+    prepare();
     let start = first_item(group_index(group, groups), local);
     unroll for (var item = 0u; item < ITEMS; item++) {
         let i = start + item * item_step();

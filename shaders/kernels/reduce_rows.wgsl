@@ -38,7 +38,14 @@ fn process(row: u32, lane: u32, lanes: u32) {
     let start = (outer * params.columns + first) / UNIT;
     let units = (length + UNIT - 1u) / UNIT;
     var result = Unit(neutral());
-    for (var unit = lane; unit < units; unit += lanes) {
+    var unit = lane;
+    // Whole units, four in one turn: the loop itself costs a third of a load on a software adapter.
+    for (; unit + 3u * lanes < length / UNIT; unit += 4u * lanes) {
+        let at = start + unit;
+        let pair = merge_units(x[at], x[at + lanes]);
+        result = merge_units(result, merge_units(pair, merge_units(x[at + 2u * lanes], x[at + 3u * lanes])));
+    }
+    for (; unit < units; unit += lanes) {
         var term = x[start + unit];
         let left = length - unit * UNIT;
         if left < UNIT {

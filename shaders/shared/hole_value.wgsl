@@ -3,3 +3,5 @@ alias Y = T;
 fn value(i: u32) -> Y {
     return T(0);
 }
+// What all elements of an invocation share: nothing.
+fn prepare() {}

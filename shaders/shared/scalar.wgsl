@@ -8,3 +8,6 @@ const LANES = 1u;
 fn part_of(four: vec4<f32>, p: u32) -> T { return four[p]; }
 fn sum_of(x: T) -> f32 { return x; }
 fn max_of(x: T) -> f32 { return x; }
+// The place of the element in its group, and that element.
+fn places() -> U { return 0u; }
+fn element_of(x: T, place: u32) -> f32 { return x; }

@@ -8,3 +8,6 @@ const LANES = 4u;
 fn part_of(four: vec4<f32>, p: u32) -> T { return four; }
 fn sum_of(x: T) -> f32 { return (x.x + x.y) + (x.z + x.w); }
 fn max_of(x: T) -> f32 { return max(max(x.x, x.y), max(x.z, x.w)); }
+// The places of the elements in their group, and one of them.
+fn places() -> U { return U(0u, 1u, 2u, 3u); }
+fn element_of(x: T, place: u32) -> f32 { return x[place]; }

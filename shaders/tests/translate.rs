@@ -97,6 +97,7 @@ fn packed_halves_are_translated_to_every_language() {
             "@group(0) @binding(2) var<storage, read> e0: array<vec2<u32>>;
              @group(0) @binding(3) var<storage, read> e1: array<u32>;
              alias Y = vec2<u32>;
+             fn prepare() {{}}
              fn value(i: u32) -> Y {{
                  let v0 = f32_of_{dtype}(halves_of(e0[i]));
                  let v1 = f32_of_{dtype}(U(half_at(e1[i / 2u], i)));

@@ -3,7 +3,8 @@
 //! From the last step to the first, until nothing changes: where a body reads a storage element for
 //! element and nothing else reads it,
 //! - a pointwise step that wrote it is inlined into the body;
-//! - a kernel with room for an epilogue that wrote it takes the body over, and runs in its place.
+//! - when there is none any more, a kernel with room for an epilogue that wrote it takes the body over, and
+//!   runs in its place.
 //!
 //! A step that only widens 16-bit floats is inlined into every body that reads it: they read half the
 //! memory then, and compute the conversion again.
@@ -37,7 +38,13 @@ pub(crate) fn fuse(mut program: Program, caps: &Caps) -> Program {
     for index in (0..steps.len()).rev() {
         while let Some(step) = &steps[index] {
             let Work::Pointwise(body) = &step.work else { break };
-            let joined = unique(body.loads.iter().map(|load| load.storage)).into_iter().find_map(|storage| {
+            let mut storages = unique(body.loads.iter().map(|load| load.storage));
+            // A body that a kernel has taken over grows no more: what is pointwise comes first.
+            storages.sort_by_key(|&storage| {
+                let writer = writer_of_storage[storage].and_then(|writer: usize| steps[writer].as_ref());
+                writer.is_some_and(|step| matches!(step.work, Work::Kernels(_)))
+            });
+            let joined = storages.into_iter().find_map(|storage| {
                 let writer: usize = writer_of_storage[storage]?;
                 let written = steps[writer].as_ref()?;
                 let alone = readers_of_storage[storage] == 1;

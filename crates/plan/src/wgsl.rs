@@ -18,7 +18,7 @@ pub(crate) struct Hole {
 
 /// Which hole is filled.
 pub(crate) enum Kind {
-    /// `value(i)` of a pointwise kernel, which computes the `whole` result or a range of it.
+    /// `prepare()` and `value(i)` of a pointwise kernel, which computes the `whole` result or a range of it.
     Value { whole: bool },
     /// `epilogue(value, i)`.
     Epilogue,
@@ -43,6 +43,9 @@ pub(crate) fn hole(
     // The element of a range, counted from where the range begins.
     let here = if matches!(kind, Kind::Value { whole: false }) { "j" } else { "i" };
     let mut lines = String::new();
+    // What is the same for all results is loaded once for those that one invocation computes.
+    let mut once = String::new();
+    let hoists = matches!(kind, Kind::Value { .. });
     for (number, instruction) in body.instructions.iter().enumerate() {
         let expression = match instruction {
             Instruction::Value => "value".to_owned(),
@@ -77,6 +80,12 @@ pub(crate) fn hole(
                     });
                     if is_cut {
                         own_element(load.layout.meta.dtype, &format!("e{place}"), here)
+                    } else if hoists && matches!(access, Access::Same) {
+                        let ty = alias(load.layout.meta.dtype);
+                        let _ = writeln!(hole.code, "var<private> same{number}: {ty};");
+                        let value = access.read(&format!("e{place}"), load, lanes);
+                        let _ = writeln!(once, "    same{number} = {value};");
+                        format!("same{number}")
                     } else {
                         access.read(&format!("e{place}"), load, lanes)
                     }
@@ -94,6 +103,9 @@ pub(crate) fn hole(
     let result = body.result;
     let result = if dtype.is_half() { format!("words_of(v{result})") } else { format!("v{result}") };
     let _ = writeln!(hole.code, "alias Y = {stored};\n{head}\n{lines}    return {result};\n}}");
+    if hoists {
+        let _ = writeln!(hole.code, "fn prepare() {{\n{once}}}");
+    }
     hole
 }
 

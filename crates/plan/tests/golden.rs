@@ -7,7 +7,7 @@ use std::path::Path;
 use std::{env, fs};
 
 use anygrad_graph::core::{Caps, DType};
-use anygrad_graph::ops::{Adam, Conv, LstmOutput, Pool, Sgd, UpdateRule};
+use anygrad_graph::ops::{Adam, Conv, CrossEntropy, LstmOutput, Pool, Sgd, UpdateRule};
 use anygrad_graph::{Graph, Tensor};
 use anygrad_plan::compile;
 
@@ -70,7 +70,7 @@ fn a_step_of_a_convolutional_network() {
         let (w, b) = (graph.state("w", &[200, 10]), graph.state("b", &[10]));
         let maps = (x.conv2d(kernel, Conv::default()) + bias).relu().max_pool2d(Pool::new([2, 2]));
         let logits = maps.reshape(&[16, 200]).matmul(w) + b;
-        let loss = -(logits.log_softmax(-1) * labels.one_hot(10)).sum(&[1], false).mean_all();
+        let loss = logits.cross_entropy(labels, &CrossEntropy::default()).losses.mean_all();
         train(loss, &[("kernel", kernel), ("bias", bias), ("w", w), ("b", b)], &Adam::default());
         vec![loss]
     });

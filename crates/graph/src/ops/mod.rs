@@ -14,6 +14,7 @@ mod batch_norm;
 mod by_formula;
 mod concat;
 mod conv;
+mod cross_entropy;
 mod ctc;
 mod detach;
 mod diagonal;
@@ -53,6 +54,7 @@ mod view;
 pub use attention::{Attention, AttentionDropout};
 pub use batch_norm::BatchNorm;
 pub use conv::Conv;
+pub use cross_entropy::{ClassLosses, CrossEntropy};
 pub(crate) use half::{convert, promote};
 pub use index::ScatterReduction;
 pub use optimizer::{
@@ -76,6 +78,7 @@ pub fn cases() -> Vec<Case> {
         batch_norm::cases(),
         concat::cases(),
         conv::cases(),
+        cross_entropy::cases(),
         ctc::cases(),
         detach::cases(),
         diagonal::cases(),

@@ -1,9 +1,10 @@
 //! Losses of probabilities: of yes and no, and of classes on the last axis.
 
 use anygrad_core::{Array, DType, Shape};
+use anygrad_graph::ops::{ClassLosses, CrossEntropy};
 use anygrad_graph::{Graph, Tensor};
 
-use super::{EPSILON, numbers};
+use super::{EPSILON, Loss, numbers};
 
 /// The number of classes.
 pub(super) fn count(p: Tensor<'_>) -> usize {
@@ -65,41 +66,36 @@ pub(super) fn binary_focal<'g>(
     }
 }
 
-/// The losses of class numbers `t` from log-probabilities, and how much each counts in a mean, where that
-/// is not 1 for all.
-pub(super) fn of_numbers<'g>(
-    logs: Tensor<'g>,
-    t: Tensor<'g>,
-    label_smoothing: f64,
-    class_weights: &[f64],
-    ignore_index: Option<i32>,
-) -> (Tensor<'g>, Option<Tensor<'g>>) {
-    let graph = logs.graph();
-    let classes = count(logs);
-    let weights = (!class_weights.is_empty()).then(|| row(graph, class_weights));
-    let integers = |numbers: Vec<i32>| Array::i32(&[numbers.len()], numbers);
-    let all = match integers((0..classes as i32).collect()) {
-        Ok(all) => graph.constant(all),
-        Err(error) => return (logs.fail(error), None),
-    };
-    let chosen = t.unsqueeze(t.shape().rank()).eq(all);
-    let of_chosen = |x: Tensor<'g>| chosen.select(x, 0.0).sum(&[-1], false);
+impl Loss {
+    /// How the cross-entropies count their classes; other losses do not.
+    pub(super) fn cross_entropy_options(&self) -> Option<CrossEntropy> {
+        let (label_smoothing, class_weights, ignore_index) = match self {
+            Loss::CrossEntropy { label_smoothing, class_weights, .. } => {
+                (*label_smoothing, class_weights, None)
+            }
+            Loss::SparseCrossEntropy { label_smoothing, class_weights, ignore_index, .. } => {
+                (*label_smoothing, class_weights, *ignore_index)
+            }
+            Loss::NegativeLogLikelihood { class_weights, ignore_index } => {
+                (0.0, class_weights, *ignore_index)
+            }
+            _ => return None,
+        };
+        Some(CrossEntropy { label_smoothing, class_weights: class_weights.clone(), ignore_index })
+    }
 
-    let own_weight = weights.map(of_chosen);
-    let mut losses = -of_chosen(logs);
-    if let Some(own_weight) = own_weight {
-        losses = losses * own_weight;
+    /// The cross-entropies of predictions with class numbers or shares.
+    #[track_caller]
+    pub(super) fn cross_entropy_of<'g>(
+        &self,
+        p: Tensor<'g>,
+        t: Tensor<'g>,
+        options: &CrossEntropy,
+    ) -> ClassLosses<'g> {
+        match self {
+            Loss::NegativeLogLikelihood { .. } => p.negative_log_likelihood(t, options),
+            _ if self.takes_logits() => p.cross_entropy(t, options),
+            _ => log_probabilities(p, false).negative_log_likelihood(t, options),
+        }
     }
-    if label_smoothing != 0.0 {
-        let weighted = weights.map_or(logs, |weights| logs * weights);
-        let share = label_smoothing / classes as f64;
-        losses = losses * (1.0 - label_smoothing) - weighted.sum(&[-1], false) * share;
-    }
-    let Some(index) = ignore_index else { return (losses, own_weight) };
-    let counts = t.ne(graph.constant(Array::from_f64(Shape::SCALAR, DType::I32, &[f64::from(index)])));
-    let counted = match own_weight {
-        Some(own_weight) => counts.select(own_weight, 0.0),
-        None => counts.cast(DType::F32),
-    };
-    (counts.select(losses, 0.0), Some(counted))
 }

@@ -237,19 +237,12 @@ impl Loss {
             return (p.fail(error), None);
         }
         let p = if p.shape().rank() == 1 { p.unsqueeze(1) } else { p };
-        match self {
-            Loss::SparseCrossEntropy { from_logits, label_smoothing, class_weights, ignore_index } => {
-                let logs = classes::log_probabilities(p, *from_logits);
-                classes::of_numbers(logs, t, *label_smoothing, class_weights, *ignore_index)
-            }
-            Loss::NegativeLogLikelihood { class_weights, ignore_index } => {
-                classes::of_numbers(p, t, 0.0, class_weights, *ignore_index)
-            }
-            _ => {
-                let t = t.cast(DType::F32).reshape(&p.shape());
-                (self.losses_like(p, t), None)
-            }
-        }
+        let t = if self.takes_classes() { t } else { t.cast(DType::F32).reshape(&p.shape()) };
+        let Some(options) = self.cross_entropy_options() else { return (self.losses_like(p, t), None) };
+        let made = self.cross_entropy_of(p, t, &options);
+        let all_count_one =
+            !self.takes_classes() || options.class_weights.is_empty() && options.ignore_index.is_none();
+        (made.losses, (!all_count_one).then_some(made.counted))
     }
 
     /// The losses of predictions and targets of one shape.
@@ -293,15 +286,6 @@ impl Loss {
                 let t = classes::smoothed(t, *label_smoothing, 2.0);
                 mean(classes::binary_focal(p, t, *from_logits, *gamma, *alpha))
             }
-            Loss::CrossEntropy { from_logits, label_smoothing, class_weights } => {
-                let t = classes::smoothed(t, *label_smoothing, classes::count(p) as f64);
-                let terms = t * classes::log_probabilities(p, *from_logits);
-                let terms = match &class_weights[..] {
-                    [] => terms,
-                    weights => terms * classes::row(p.graph(), weights),
-                };
-                -terms.sum(&[-1], false)
-            }
             Loss::Focal { from_logits, gamma, alpha, label_smoothing } => {
                 let t = classes::smoothed(t, *label_smoothing, classes::count(p) as f64);
                 let logs = classes::log_probabilities(p, *from_logits);
@@ -309,8 +293,10 @@ impl Loss {
                 let terms = classes::focused(t * logs, -logs.expm1(), *gamma);
                 -terms.sum(&[-1], false) * *alpha
             }
-            Loss::SparseCrossEntropy { .. } | Loss::NegativeLogLikelihood { .. } => {
-                p.fail(Error::internal("class numbers have losses of their own"))
+            Loss::CrossEntropy { .. }
+            | Loss::SparseCrossEntropy { .. }
+            | Loss::NegativeLogLikelihood { .. } => {
+                p.fail(Error::internal("classes have losses of their own"))
             }
         }
     }

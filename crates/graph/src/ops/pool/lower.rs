@@ -61,6 +61,23 @@ pub(super) fn side_by_side(windows: &Windows) -> bool {
         && (0..2).all(|axis| 2 * windows.output[axis] <= windows.input[axis])
 }
 
+/// Whether such windows leave out no row and no column.
+fn covers(windows: &Windows) -> bool {
+    side_by_side(windows) && (0..2).all(|axis| 2 * windows.output[axis] == windows.input[axis])
+}
+
+/// A kernel for windows that cover the image, over `count` results in groups of four.
+fn even(windows: &Windows, kernel: &'static Kernel, bindings: Vec<Operand>, count: usize) -> Lowering {
+    let groups = count.div_ceil(4);
+    Kernels::one(Dispatch {
+        kernel,
+        overrides: vec![("COLUMNS", windows.output[1] as f64)],
+        params: shaders::MaxPoolEvenParams { groups: groups as u32 }.bytes(),
+        bindings,
+        workgroups: workgroups(groups.div_ceil(GROUP)),
+    })
+}
+
 fn outputs(windows: &Windows) -> usize {
     windows.batch * windows.channels * windows.output[0] * windows.output[1]
 }
@@ -90,6 +107,10 @@ fn dispatch(
 /// y = the largest element of x.
 pub(super) fn max(windows: &Windows, caps: &Caps) -> Result<Lowering> {
     check(windows, caps)?;
+    if covers(windows) {
+        let bindings = vec![Operand::Input(0), Operand::Output(0)];
+        return Ok(even(windows, &shaders::MAX_POOL_EVEN, bindings, outputs(windows)));
+    }
     let bindings = vec![Operand::Input(0), Operand::Input(0), Operand::Output(0)];
     let params = params!(MaxPoolParams, windows);
     Ok(Kernels::one(dispatch(
@@ -120,6 +141,10 @@ pub(super) fn max_select(windows: &Windows, caps: &Caps) -> Result<Lowering> {
 /// The winners of all windows first; then each pixel of x asks the windows that cover it.
 pub(super) fn max_gradient(windows: &Windows, caps: &Caps) -> Result<Lowering> {
     check(windows, caps)?;
+    if covers(windows) {
+        let bindings = vec![Operand::Input(0), Operand::Input(1), Operand::Output(0)];
+        return Ok(even(windows, &shaders::MAX_POOL_GRAD_EVEN, bindings, inputs(windows)));
+    }
     if side_by_side(windows) {
         let windows_and_rest = windows.input.map(|size| size.div_ceil(2)).iter().product::<usize>();
         return Ok(Kernels::one(dispatch(
