@@ -263,7 +263,7 @@ mod tests {
         let bindings = device.bind(&pipeline, (&uniform, 0, 4), &[&y]).unwrap();
         let command = Command::Dispatch { pipeline, bindings, workgroups: [1, 1, 1] };
         let mut commands = vec![command; kernels];
-        commands.push(Command::Copy { from: y, to: copy.clone(), bytes: 4 });
+        commands.push(Command::Copy { from: y.into(), to: copy.clone().into(), bytes: 4 });
         (commands, copy)
     }
 

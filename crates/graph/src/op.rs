@@ -57,13 +57,7 @@ pub trait Op: Debug + Send + Sync {
     /// and row-major. The planner copies what stands in another way. What comes out, given again, must
     /// stay as it is.
     fn arrange(&self, x: &[Layout], y: &[Meta], _caps: &Caps) -> Arrangement {
-        let wanted = |(i, layout): (usize, &Layout)| {
-            if self.accepts(i, layout) { *layout } else { Layout::contiguous(layout.meta) }
-        };
-        Arrangement {
-            inputs: x.iter().enumerate().map(wanted).collect(),
-            outputs: y.iter().map(|meta| Layout::contiguous(*meta)).collect(),
-        }
+        Arrangement::accepted(x, y, |i, layout| self.accepts(i, layout))
     }
 
     /// The rows that it works on one by one, where it can be given a part of them: the planner cuts
@@ -108,6 +102,15 @@ pub struct Arrangement {
 }
 
 impl Arrangement {
+    /// Inputs as they are where they are accepted; all others, and the outputs, row-major.
+    pub fn accepted(x: &[Layout], y: &[Meta], accepts: impl Fn(usize, &Layout) -> bool) -> Self {
+        let inputs = x
+            .iter()
+            .enumerate()
+            .map(|(i, layout)| if accepts(i, layout) { *layout } else { Layout::contiguous(layout.meta) });
+        Arrangement { inputs: inputs.collect(), ..Arrangement::row_major(x, y) }
+    }
+
     /// All of them row-major from the start.
     pub fn row_major(x: &[Layout], y: &[Meta]) -> Self {
         Arrangement {

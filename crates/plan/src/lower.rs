@@ -274,9 +274,16 @@ fn lower_node(
     let x: Option<Vec<Value>> = halves.or_else(known);
     let mut x = x.ok_or_else(|| Error::internal("an input was not computed"))?;
     let layouts = |x: &[Value]| x.iter().map(|value| value.layout).collect::<Vec<Layout>>();
-    let (arrangement, caps) = arranged(&*node.op, &layouts(&x), &metas, chooser.caps);
+    let shown = |meta: Meta| padded(meta.bytes()) <= chooser.caps.max_binding_bytes;
+    let (arrangement, caps) =
+        if x.iter().map(|value| value.layout.meta).chain(metas.iter().copied()).all(shown) {
+            arranged(&*node.op, &layouts(&x), &metas, chooser.caps)
+        } else {
+            // What is cut into ranges stands row-major.
+            let accepts = |i: usize, layout: &Layout| node.op.accepts(i, layout);
+            (Arrangement::accepted(&layouts(&x), &metas, accepts), Cow::Borrowed(chooser.caps))
+        };
     let caps = &*caps;
-    debug_assert_eq!(arrangement, node.op.arrange(&arrangement.inputs, &metas, caps), "{:?}", node.op);
     if !reads_halves {
         for (value, wanted) in x.iter_mut().zip(&arrangement.inputs) {
             if !value.layout.stands_as(wanted) {
