@@ -1,7 +1,8 @@
 // 3x3 convolution with stride 1 in subgroups of 8 without workgroup memory: for software adapters, where
 // loads are the cost and shuffles are free. The input gradient is the same with a turned kernel.
 //
-// x: padded images from conv_pad, [n, depth, rows, quads] of vec4; two rows and columns more than y
+// x: [n, depth, rows, quads] of vec4: padded images from conv_pad, two rows and columns more than y; or,
+// with SAME, images of y's size as they stand, whose padding is one pixel all around
 // w: from conv_pack, [depth, blocks, 40] of vec4   y: [n, channels, out_h, out_w]
 // The loop, outside in: image, block of 16 channels, 8 places (2 rows, 4 columns), one per lane; channel
 // of x; channel of y, row, tap. Each lane keeps 2 x 4 pixels of 16 channels in registers.
@@ -33,6 +34,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> y: array<Y>;
 
+override SAME: bool;
+
 @compute @workgroup_size(8)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -58,7 +61,10 @@ fn main(
     unroll for (var i = 0u; i < 32u; i++) {
         sums[i] = vec4(0.0);
     }
-    var source = n * params.depth * params.plane + pair * 2u * params.quads + quad;
+    var source = n * params.depth * params.plane + quad;
+    if !SAME {
+        source += pair * 2u * params.quads;
+    }
     // Counted in weights, from a start that depends on the workgroup: where the number of turns stands in
     // the parameters alone, Mesa compiles the kernel anew for its value at every dispatch (8 ms).
     let step = params.blocks * 40u;
@@ -67,16 +73,33 @@ fn main(
         // Row r shifted by k pixels stands at r * 3 + k.
         var shifted: array<vec4<f32>, 12>;
         unroll for (var r = 0u; r < 4u; r++) {
-            let here = x[source + r * params.quads];
-            var right = vec4(0.0);
-            if alone {
-                right = x[source + r * params.quads + 1u];
+            if SAME {
+                let row = pair * 2u + r - 1u;
+                let inside = row < params.out_size.x;
+                let at = source + select(0u, row, inside) * params.quads;
+                let here = select(vec4(0.0), x[at], inside);
+                // Beyond the subgroup on either side.
+                var beyond = vec4(0.0);
+                if lane == 0u || lane == 7u {
+                    beyond = x[select(at + 1u, at - 1u, lane == 0u)];
+                }
+                let before = select(subgroupShuffle(here.w, (lane + 7u) & 7u), beyond.w, lane == 0u);
+                let next = select(subgroupShuffle(here.x, (lane + 1u) & 7u), beyond.x, lane == 7u);
+                shifted[r * 3u] = vec4(select(0.0, before, inside && quad > 0u), here.xyz);
+                shifted[r * 3u + 1u] = here;
+                shifted[r * 3u + 2u] = vec4(here.yzw, select(0.0, next, inside && quad + 1u < params.out_quads));
+            } else {
+                let here = x[source + r * params.quads];
+                var right = vec4(0.0);
+                if alone {
+                    right = x[source + r * params.quads + 1u];
+                }
+                let next_x = select(subgroupShuffle(here.x, (lane + 1u) & 7u), right.x, alone);
+                let next_y = select(subgroupShuffle(here.y, (lane + 1u) & 7u), right.y, alone);
+                shifted[r * 3u] = here;
+                shifted[r * 3u + 1u] = vec4(here.yzw, next_x);
+                shifted[r * 3u + 2u] = vec4(here.zw, next_x, next_y);
             }
-            let next_x = select(subgroupShuffle(here.x, (lane + 1u) & 7u), right.x, alone);
-            let next_y = select(subgroupShuffle(here.y, (lane + 1u) & 7u), right.y, alone);
-            shifted[r * 3u] = here;
-            shifted[r * 3u + 1u] = vec4(here.yzw, next_x);
-            shifted[r * 3u + 2u] = vec4(here.zw, next_x, next_y);
         }
         var weights: array<vec4<f32>, 5>;
         unroll for (var i = 0u; i < 5u; i++) {

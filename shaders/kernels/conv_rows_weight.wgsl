@@ -2,7 +2,7 @@
 // software adapters, where loads are the cost and shuffles are free.
 //
 // x: padded images from conv_pad, [n, in_c, out_h + 2, quads] of vec4
-// dy: padded rows from conv_pad, [n, out_c, out_h, dy_quads] of vec4   y: [parts, out_c, in_c, 3, 3]
+// dy: rows of whole vec4s, as they are or from conv_pad, [n, out_c, out_h, dy_quads] of vec4   y: [parts, out_c, in_c, 3, 3]
 // The loop, outside in: part of the rows, block of 32 output channels, block of IN_CHANNELS; row
 // (n, out_h), vec4 of a row; input channel, tap, output channel. `parts` cuts the sum over rows.
 // A lane keeps 9 taps of IN_CHANNELS input and 4 output channels in registers: 8 lanes have 32 output
@@ -14,6 +14,7 @@
 // hole: epilogue
 // variant conv_rows_weight_1: IN_CHANNELS = 1u, SHARES = 1u
 // variant conv_rows_weight_4: IN_CHANNELS = 4u, SHARES = 3u
+// variant conv_rows_weight_8: IN_CHANNELS = 8u, SHARES = 6u
 
 struct Params {
     in_channels: u32,

@@ -12,11 +12,29 @@ impl Graph {
     #[track_caller]
     pub fn gradients<'g>(&'g self, loss: Tensor<'g>, wrt: &[Tensor<'g>]) -> Vec<Tensor<'g>> {
         let place = Location::caller();
-        if loss.is_poison() || wrt.iter().any(|x| x.is_poison()) {
+        if !loss.is_poison() && (loss.shape().elements() != 1 || !loss.dtype().is_float()) {
+            let message = format!("gradients: the loss must be one float, {} was given", loss.meta());
+            return vec![self.fail(Error::shape(message).at(place)); wrt.len()];
+        }
+        let one = if loss.is_poison() { loss } else { self.blaming(place, &None, || loss.full_like(1.0)) };
+        self.gradients_from(loss, one, wrt)
+    }
+
+    /// As [`Graph::gradients`] of the sum of `y` times `slope`: the product of the slope with the Jacobian
+    /// of `y` (PyTorch's `grad_outputs`).
+    #[track_caller]
+    pub fn gradients_from<'g>(
+        &'g self,
+        y: Tensor<'g>,
+        slope: Tensor<'g>,
+        wrt: &[Tensor<'g>],
+    ) -> Vec<Tensor<'g>> {
+        let place = Location::caller();
+        if [y, slope].iter().chain(wrt).any(|x| x.is_poison()) {
             return vec![self.tensor(ValueId::POISON); wrt.len()];
         }
-        if loss.shape().elements() != 1 || !loss.dtype().is_float() {
-            let message = format!("gradients: the loss must be one float, {} was given", loss.meta());
+        if y.meta() != slope.meta() || !y.dtype().is_float() {
+            let message = format!("gradients: {} cannot have the slope {}", y.meta(), slope.meta());
             return vec![self.fail(Error::shape(message).at(place)); wrt.len()];
         }
         let nodes = self.nodes();
@@ -35,7 +53,7 @@ impl Graph {
         }
 
         let mut gradient_of: Vec<Option<Tensor<'g>>> = vec![None; depends.len()];
-        gradient_of[loss.id().index()] = Some(self.blaming(place, &None, || loss.full_like(1.0)));
+        gradient_of[y.id().index()] = Some(slope);
         for node in nodes.iter().rev() {
             let dys: Vec<_> = node.outputs.iter().map(|y| gradient_of[y.index()]).collect();
             let wanted: Vec<bool> = node.inputs.iter().map(|x| depends[x.index()]).collect();

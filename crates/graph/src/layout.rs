@@ -73,6 +73,12 @@ impl Layout {
         Layout::in_order(meta, &order)
     }
 
+    /// Whether this is [`Layout::channels_last`] by its strides, and not row-major as well: of one channel
+    /// an operator may have been given either.
+    pub fn is_channels_last(&self) -> bool {
+        *self == Layout::channels_last(self.meta) && *self != Layout::contiguous(self.meta)
+    }
+
     /// Dense from the start of the buffer, with the axes in this order, outermost first.
     pub fn in_order(meta: Meta, order: &[usize]) -> Self {
         let mut layout = Layout { meta, strides: [0; MAX_RANK], offset: 0 };

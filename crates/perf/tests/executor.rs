@@ -27,6 +27,8 @@ fn sessions_allocate_what_plans_say() {
 
     let device = open();
     for workload in workloads() {
+        // What is on its way to be freed is freed.
+        device.wait().unwrap();
         let before = device.usage().unwrap();
         let program = compile(&device, &workload);
         device.wait().unwrap();

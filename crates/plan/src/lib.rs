@@ -14,6 +14,7 @@
 //! # Ok::<(), anygrad_graph::core::Error>(())
 //! ```
 
+mod arrange;
 mod assemble;
 mod body;
 mod choose;

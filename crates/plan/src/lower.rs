@@ -1,14 +1,14 @@
 //! lower: nodes become steps on storages. Views disappear into the layouts of those who read them.
 
-use std::borrow::Cow;
 use std::panic::Location;
 use std::sync::Arc;
 
-use anygrad_graph::core::{Array, Caps, DType, Error, Result};
+use anygrad_graph::core::{Array, DType, Error, Result};
 use anygrad_graph::{
-    Arrangement, Call, Graph, Kernels, Layout, Lowering, Meta, Node, NodeId, Op, Origin, Tensor, ValueId,
+    Call, Graph, Kernels, Layout, Lowering, Meta, Node, NodeId, Op, Origin, Tensor, ValueId,
 };
 
+use crate::arrange::{arranged, common_layout, order_of};
 use crate::assemble::padded;
 use crate::body::{Body, Instruction, Load};
 use crate::choose::Chooser;
@@ -114,7 +114,7 @@ impl Step {
 }
 
 /// The line of the model and the node that a step is due to.
-type Blame = (Option<&'static Location<'static>>, Option<NodeId>);
+pub(crate) type Blame = (Option<&'static Location<'static>>, Option<NodeId>);
 
 /// A program on storages.
 #[derive(Clone, Debug, Default)]
@@ -126,7 +126,7 @@ pub(crate) struct Program {
     /// `(state, its next value)`; both row-major from the start.
     pub(crate) updates: Vec<(StorageId, StorageId)>,
     /// What was copied of inputs, states and constants: a value, and where it stands as well.
-    copies: Vec<(Value, Value)>,
+    pub(crate) copies: Vec<(Value, Value)>,
 }
 
 impl Program {
@@ -163,22 +163,8 @@ impl Program {
         self.copy_as(value, Layout::contiguous(value.layout.meta), blame)
     }
 
-    /// A storage with the elements of a value in another layout, which is dense from the start: a copy
-    /// made before, of what stays as it is throughout a run, or a new one.
-    fn arranged(&mut self, value: &Value, layout: Layout, blame: Blame) -> StorageId {
-        let known = self.copies.iter().find(|(from, to)| from == value && to.layout == layout);
-        if let Some((_, copy)) = known {
-            return copy.storage;
-        }
-        let storage = self.copy_as(value, layout, blame);
-        if !matches!(self.storages[value.storage].source, Source::Step) {
-            self.copies.push((value.clone(), Value { storage, layout }));
-        }
-        storage
-    }
-
     /// A new storage with the elements of a value in another layout, which is dense from the start.
-    fn copy_as(&mut self, value: &Value, layout: Layout, (line, node): Blame) -> StorageId {
+    pub(crate) fn copy_as(&mut self, value: &Value, layout: Layout, (line, node): Blame) -> StorageId {
         let order = order_of(&layout);
         let output = self.add_storage(layout, Source::Step);
         let mut body = Body::default();
@@ -274,15 +260,7 @@ fn lower_node(
     let x: Option<Vec<Value>> = halves.or_else(known);
     let mut x = x.ok_or_else(|| Error::internal("an input was not computed"))?;
     let layouts = |x: &[Value]| x.iter().map(|value| value.layout).collect::<Vec<Layout>>();
-    let shown = |meta: Meta| padded(meta.bytes()) <= chooser.caps.max_binding_bytes;
-    let (arrangement, caps) =
-        if x.iter().map(|value| value.layout.meta).chain(metas.iter().copied()).all(shown) {
-            arranged(&*node.op, &layouts(&x), &metas, chooser.caps)
-        } else {
-            // What is cut into ranges stands row-major.
-            let accepts = |i: usize, layout: &Layout| node.op.accepts(i, layout);
-            (Arrangement::accepted(&layouts(&x), &metas, accepts), Cow::Borrowed(chooser.caps))
-        };
+    let (arrangement, caps) = arranged(&*node.op, &layouts(&x), &metas, chooser.caps);
     let caps = &*caps;
     if !reads_halves {
         for (value, wanted) in x.iter_mut().zip(&arrangement.inputs) {
@@ -383,35 +361,6 @@ fn lower_node(
         values.values[id.index()] = Some(value);
     }
     Ok(())
-}
-
-/// How the operands of an operator stand, and the capabilities that it is lowered for: those of every
-/// adapter where its best kernels are excluded.
-fn arranged<'a>(op: &dyn Op, x: &[Layout], y: &[Meta], caps: &'a Caps) -> (Arrangement, Cow<'a, Caps>) {
-    let best = op.arrange(x, y, caps);
-    let excluded = |lowering: Lowering| lowering.uses(|name| caps.excludes(name)).is_some();
-    if caps.excluded.is_empty() || !op.lower(&best.inputs, y, caps).is_ok_and(excluded) {
-        return (best, Cow::Borrowed(caps));
-    }
-    let portable = caps.portable();
-    (op.arrange(x, y, &portable), Cow::Owned(portable))
-}
-
-/// How the result of a pointwise function stands: as the first input that has all of its elements, if
-/// that is row-major or channels last; row-major otherwise.
-fn common_layout(x: &[Value], y: Meta) -> Layout {
-    let dense = x.iter().filter_map(|value| {
-        let layout = Layout { meta: y, ..value.layout };
-        let known = [Layout::contiguous(y), Layout::channels_last(y)];
-        // Of three axes, channels last is also what a transposed sequence looks like.
-        known.into_iter().take(if y.shape.rank() > 3 { 2 } else { 1 }).find(|known| layout.stands_as(known))
-    });
-    dense.into_iter().next().unwrap_or_else(|| Layout::contiguous(y))
-}
-
-/// The order of the axes in a storage.
-fn order_of(layout: &Layout) -> Vec<usize> {
-    layout.memory_order().unwrap_or_else(|| (0..layout.shape().rank()).collect())
 }
 
 /// The body of one call.

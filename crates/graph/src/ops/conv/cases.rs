@@ -27,6 +27,10 @@ fn tries() -> Vec<Try> {
         try_of("3x3 channels 33 and 65", [1, 33, 6, 5], 65, [3, 3], pad(1)),
         try_of("3x3 channels 32 and 64", [2, 32, 7, 7], 64, [3, 3], plain),
         try_of("3x3 wide", [1, 2, 3, 67], 3, [3, 3], pad(1)),
+        try_of("2x2 on one pixel of one channel", [3, 1, 1, 1], 2, [2, 2], pad(1)),
+        try_of("3x3 on one pixel to four channels", [3, 1, 1, 1], 4, [3, 3], pad(2)),
+        try_of("3x3 one channel, no whole vec4s", [2, 1, 9, 7], 3, [3, 3], plain),
+        try_of("3x3 to whole vec4s", [1, 3, 5, 10], 5, [3, 3], plain),
         try_of("3x3 padding 2", [2, 4, 6, 6], 8, [3, 3], pad(2)),
         try_of("3x3 padding 4", [1, 3, 3, 2], 5, [3, 3], pad(4)),
         try_of("3x3 stride 2 odd", [2, 3, 9, 7], 5, [3, 3], Conv { stride: [2; 2], ..pad(1) }),
@@ -110,7 +114,7 @@ fn images_in_a_row() -> Vec<Case> {
         y.reshape(&[3, 48]).softmax(-1)
     });
     let flat = flat.input(&[3, 2, 8, 5]).input(&[4, 2, 3, 3]).input(&[4]);
-    let line = Case::new("conv1d with bias", |x| x[0].conv_nd_with_bias(x[1], x[2], Conv::<1>::default()));
+    let line = Case::new("conv2d of lines with bias", |x| x[0].conv_nd_with_bias(x[1], x[2], Conv::<1>::default()));
     let line = line.input(&[2, 3, 9]).input(&[5, 3, 4]).input(&[5]);
     vec![
         tolerances(two, 9 * 36 * 4),

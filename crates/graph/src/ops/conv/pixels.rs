@@ -41,7 +41,7 @@ impl Product {
 
 /// Whether an operand was given as images with channels last: see [`arrange`].
 pub(super) fn stands(image: &Layout) -> bool {
-    image.meta.shape.rank() == 4 && *image == Layout::channels_last(image.meta)
+    image.meta.shape.rank() == 4 && image.is_channels_last()
 }
 
 /// The operands with channels last, where that pays.
@@ -58,10 +58,11 @@ pub(super) fn arrange(
     let wide = conv.in_channels.min(conv.out_channels) >= 16
         && rows::fits(conv, caps)
         && [conv.input[2], conv.output[2]].iter().all(|width| width.is_multiple_of(4));
-    if !fits(conv, product, caps) || (wide && !given) {
+    let last = |layout: &Layout| Layout::channels_last(layout.meta);
+    // One pixel of one channel cannot tell how it stands.
+    if !fits(conv, product, caps) || (wide && !given) || !stands(&last(&x[0])) {
         return None;
     }
-    let last = |layout: &Layout| Layout::channels_last(layout.meta);
     if product == Product::WeightGradient {
         let inputs = x.iter().map(last).collect();
         let outputs = y.iter().map(|meta| Layout::contiguous(*meta)).collect();

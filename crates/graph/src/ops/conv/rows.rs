@@ -73,46 +73,46 @@ pub(super) fn image(conv: &Geometry, input_gradient: bool) -> Result<Lowering> {
     let blocks = channels.div_ceil(CHANNELS);
     let places = pairs * out_quads;
     let packed = depth * blocks * WEIGHT_QUADS * 4;
-    Ok(Lowering::Kernels(Kernels {
-        scratch: vec![
-            Meta::f32(Shape::new(&[conv.batch * depth, rows, 4 * quads])?),
-            Meta::f32(Shape::new(&[packed])?),
-        ],
-        dispatches: vec![
-            pad(conv.batch * depth, from_size, before, [rows, quads], Operand::Input(0), Operand::Scratch(0)),
-            Dispatch {
-                kernel: &shaders::CONV_PACK,
-                overrides: vec![("INPUT_GRADIENT", f64::from(u8::from(input_gradient)))],
-                params: ConvPackParams {
-                    channels: channels as u32,
-                    depth: depth as u32,
-                    blocks: blocks as u32,
-                }
+    // Padded by one pixel, rows of whole vec4s are read where they stand.
+    let same = before == [1; 2] && from_size == to_size && to_size[2].is_multiple_of(4);
+    let (rows, quads) = if same { (to_size[1], out_quads) } else { (rows, quads) };
+    let mut kernels = Kernels { scratch: vec![Meta::f32(Shape::new(&[packed])?)], dispatches: vec![] };
+    let from = if same { Operand::Input(0) } else { Operand::Scratch(1) };
+    if !same {
+        kernels.scratch.push(Meta::f32(Shape::new(&[conv.batch * depth, rows, 4 * quads])?));
+        let planes = conv.batch * depth;
+        kernels.dispatches.push(pad(planes, from_size, before, [rows, quads], Operand::Input(0), from));
+    }
+    kernels.dispatches.extend([
+        Dispatch {
+            kernel: &shaders::CONV_PACK,
+            overrides: vec![("INPUT_GRADIENT", f64::from(u8::from(input_gradient)))],
+            params: ConvPackParams { channels: channels as u32, depth: depth as u32, blocks: blocks as u32 }
                 .bytes(),
-                bindings: vec![Operand::Input(1), Operand::Scratch(1)],
-                workgroups: workgroups(packed.div_ceil(64)),
-            },
-            Dispatch {
-                kernel: if to_size[2] % 4 == 0 { &shaders::CONV_ROWS_VEC4 } else { &shaders::CONV_ROWS },
-                overrides: Vec::new(),
-                params: ConvRowsParams {
-                    out_size: pair(to_size),
-                    channels: channels as u32,
-                    depth: depth as u32,
-                    blocks: blocks as u32,
-                    batch: conv.batch as u32,
-                    quads: quads as u32,
-                    plane: (rows * quads) as u32,
-                    places: places as u32,
-                    place_blocks: places.div_ceil(8) as u32,
-                    out_quads: out_quads as u32,
-                }
-                .bytes(),
-                bindings: vec![Operand::Scratch(0), Operand::Scratch(1), Operand::Output(0)],
-                workgroups: workgroups(conv.batch * blocks * places.div_ceil(8)),
-            },
-        ],
-    }))
+            bindings: vec![Operand::Input(1), Operand::Scratch(0)],
+            workgroups: workgroups(packed.div_ceil(64)),
+        },
+        Dispatch {
+            kernel: if to_size[2] % 4 == 0 { &shaders::CONV_ROWS_VEC4 } else { &shaders::CONV_ROWS },
+            overrides: vec![("SAME", f64::from(u8::from(same)))],
+            params: ConvRowsParams {
+                out_size: pair(to_size),
+                channels: channels as u32,
+                depth: depth as u32,
+                blocks: blocks as u32,
+                batch: conv.batch as u32,
+                quads: quads as u32,
+                plane: (rows * quads) as u32,
+                places: places as u32,
+                place_blocks: places.div_ceil(8) as u32,
+                out_quads: out_quads as u32,
+            }
+            .bytes(),
+            bindings: vec![from, Operand::Scratch(0), Operand::Output(0)],
+            workgroups: workgroups(conv.batch * blocks * places.div_ceil(8)),
+        },
+    ]);
+    Ok(Lowering::Kernels(kernels))
 }
 
 /// dw from x and dy.
@@ -122,10 +122,10 @@ pub(super) fn image(conv: &Geometry, input_gradient: bool) -> Result<Lowering> {
 pub(super) fn weight_gradient(conv: &Geometry, caps: &Caps) -> Result<Lowering> {
     /// Output channels of one workgroup, in `conv_rows_weight.wgsl`.
     const OUT_CHANNELS: usize = 32;
-    let (kernel, in_channels) = if conv.in_channels == 1 {
-        (&shaders::CONV_ROWS_WEIGHT_1, 1)
-    } else {
-        (&shaders::CONV_ROWS_WEIGHT_4, 4)
+    let (kernel, in_channels) = match conv.in_channels {
+        1 => (&shaders::CONV_ROWS_WEIGHT_1, 1),
+        2..=15 => (&shaders::CONV_ROWS_WEIGHT_4, 4),
+        _ => (&shaders::CONV_ROWS_WEIGHT_8, 8),
     };
     let [out_rows, out_width] = flat(conv.output);
     let dy_quads = out_width.div_ceil(4);
@@ -137,38 +137,43 @@ pub(super) fn weight_gradient(conv: &Geometry, caps: &Caps) -> Result<Lowering> 
     let outputs = conv.out_channels * conv.in_channels * 9;
     let (x_planes, dy_planes) = (conv.batch * conv.in_channels, conv.batch * conv.out_channels);
     let mut kernels = Kernels {
-        scratch: vec![
-            Meta::f32(Shape::new(&[x_planes, x_size[0], 4 * x_size[1]])?),
-            Meta::f32(Shape::new(&[dy_planes, out_rows, 4 * dy_quads])?),
-        ],
-        dispatches: vec![
-            pad(x_planes, conv.input, pair(conv.before), x_size, Operand::Input(0), Operand::Scratch(0)),
-            pad(dy_planes, conv.output, [0; 2], [out_rows, dy_quads], Operand::Input(1), Operand::Scratch(1)),
-            Dispatch {
-                kernel,
-                overrides: Vec::new(),
-                params: ConvRowsWeightParams {
-                    in_channels: conv.in_channels as u32,
-                    out_channels: conv.out_channels as u32,
-                    in_blocks: in_blocks as u32,
-                    out_blocks: out_blocks as u32,
-                    out_rows: out_rows as u32,
-                    quads: x_size[1] as u32,
-                    dy_quads: dy_quads as u32,
-                    rows: rows as u32,
-                    parts: parts as u32,
-                    rows_per_part: rows_per_part as u32,
-                }
-                .bytes(),
-                bindings: vec![
-                    Operand::Scratch(0),
-                    Operand::Scratch(1),
-                    if parts > 1 { Operand::Scratch(2) } else { Operand::Output(0) },
-                ],
-                workgroups: workgroups(parts * in_blocks * out_blocks),
-            },
-        ],
+        scratch: vec![Meta::f32(Shape::new(&[x_planes, x_size[0], 4 * x_size[1]])?)],
+        dispatches: vec![pad(
+            x_planes,
+            conv.input,
+            pair(conv.before),
+            x_size,
+            Operand::Input(0),
+            Operand::Scratch(0),
+        )],
     };
+    let mut dy = Operand::Input(1);
+    if !out_width.is_multiple_of(4) {
+        dy = Operand::Scratch(1);
+        kernels.scratch.push(Meta::f32(Shape::new(&[dy_planes, out_rows, 4 * dy_quads])?));
+        let size = [out_rows, dy_quads];
+        kernels.dispatches.push(pad(dy_planes, conv.output, [0; 2], size, Operand::Input(1), dy));
+    }
+    let sums = if parts > 1 { Operand::Scratch(kernels.scratch.len()) } else { Operand::Output(0) };
+    kernels.dispatches.push(Dispatch {
+        kernel,
+        overrides: Vec::new(),
+        params: ConvRowsWeightParams {
+            in_channels: conv.in_channels as u32,
+            out_channels: conv.out_channels as u32,
+            in_blocks: in_blocks as u32,
+            out_blocks: out_blocks as u32,
+            out_rows: out_rows as u32,
+            quads: x_size[1] as u32,
+            dy_quads: dy_quads as u32,
+            rows: rows as u32,
+            parts: parts as u32,
+            rows_per_part: rows_per_part as u32,
+        }
+        .bytes(),
+        bindings: vec![Operand::Scratch(0), dy, sums],
+        workgroups: workgroups(parts * in_blocks * out_blocks),
+    });
     if parts > 1 {
         add_parts(&mut kernels, parts, outputs)?;
     }

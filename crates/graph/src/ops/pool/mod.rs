@@ -106,7 +106,7 @@ impl Op for MaxPool {
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
         let windows = Windows::new(&self.0, x[0].meta)?;
-        if pixels::stands(&x[0]) { Ok(pixels::max(&windows)) } else { lower::max(&windows, caps) }
+        if x[0].is_channels_last() { Ok(pixels::max(&windows)) } else { lower::max(&windows, caps) }
     }
 
     fn arrange(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Arrangement {
@@ -144,7 +144,7 @@ impl Op for MaxPoolGrad {
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
         let windows = Windows::new(&self.0, x[0].meta)?;
-        match pixels::stands(&x[0]) {
+        match x[0].is_channels_last() {
             true => Ok(pixels::max_gradient(&windows)),
             false => lower::max_gradient(&windows, caps),
         }

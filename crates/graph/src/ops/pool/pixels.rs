@@ -8,16 +8,10 @@ use super::lower::side_by_side;
 use super::window::Windows;
 use crate::{Arrangement, Dispatch, Kernels, Layout, Lowering, Meta, Operand, workgroups};
 
-/// Whether an operand was given as images with channels last.
-pub(super) fn stands(image: &Layout) -> bool {
-    *image == Layout::channels_last(image.meta)
-}
-
 /// The operands as x stands, with channels last or row-major.
 pub(super) fn arrange(windows: Option<Windows>, x: &[Layout], y: &[Meta], _caps: &Caps) -> Arrangement {
-    let given = !x[0].is_contiguous() && stands(&x[0]);
     let fits = |windows: Windows| side_by_side(&windows) && windows.channels.is_multiple_of(4);
-    if !given || !windows.is_some_and(fits) {
+    if !x[0].is_channels_last() || !windows.is_some_and(fits) {
         return Arrangement::row_major(x, y);
     }
     Arrangement {
