@@ -10,13 +10,15 @@ struct Params {
     in_size: vec2<u32>,
     // May wrap around: a negative distance cuts x off.
     before: vec2<u32>,
-    rows: u32,
-    quads: u32,
     planes: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+
+// Constants, because a division by a variable costs more than a load on a software adapter.
+override ROWS: u32;
+override QUADS: u32;
 
 @compute @workgroup_size(64)
 fn main(
@@ -25,13 +27,13 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     let i = group_index(group, groups) * 64u + local;
-    let line = i / params.quads;
-    let plane = line / params.rows;
+    let line = i / QUADS;
+    let plane = line / ROWS;
     if plane >= params.planes {
         return;
     }
-    let row = line - plane * params.rows - params.before.x;
-    let first = (i - line * params.quads) * 4u - params.before.y;
+    let row = line - plane * ROWS - params.before.x;
+    let first = (i - line * QUADS) * 4u - params.before.y;
     let source = (plane * params.in_size.x + row) * params.in_size.y + first;
     var four = vec4(0.0);
     unroll for (var p = 0u; p < 4u; p++) {

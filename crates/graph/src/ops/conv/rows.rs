@@ -42,15 +42,8 @@ pub(super) fn pad(
 ) -> Dispatch {
     Dispatch {
         kernel: &shaders::CONV_PAD,
-        overrides: Vec::new(),
-        params: ConvPadParams {
-            in_size: pair(size),
-            before,
-            rows: rows as u32,
-            quads: quads as u32,
-            planes: planes as u32,
-        }
-        .bytes(),
+        overrides: vec![("ROWS", rows as f64), ("QUADS", quads as f64)],
+        params: ConvPadParams { in_size: pair(size), before, planes: planes as u32 }.bytes(),
         bindings: vec![from, to],
         workgroups: workgroups((planes * rows * quads).div_ceil(64)),
     }
