@@ -335,9 +335,13 @@ fn more_workgroups_than_one_dimension_takes() {
     let graph = Graph::new();
     let x = graph.input("x", &[2, count], F32);
     let mut program = session.compile(&graph, &[x.sum(&[0], false)]).unwrap();
-    let groups = program.plan().unwrap().steps.iter().flat_map(|step| &step.actions).any(|action| {
-        matches!(action, Action::Dispatch { workgroups: [_, down, _], .. } if *down > 1)
-    });
+    let groups = program
+        .plan()
+        .unwrap()
+        .steps
+        .iter()
+        .flat_map(|step| &step.actions)
+        .any(|action| matches!(action, Action::Dispatch { workgroups: [_, down, _], .. } if *down > 1));
     assert!(groups, "{}", program.plan().unwrap());
     let numbers: Vec<f32> = (0..2 * count).map(|i| (i % 1009) as f32).collect();
     program.write("x", &Array::f32(&[2, count], numbers.clone()).unwrap()).unwrap();

@@ -162,31 +162,35 @@ impl DeviceProgram {
     /// Runs as always, with timestamps; when recording and submitting was done.
     async fn run_timed(&mut self, now: Clock, spans: &mut Vec<Span>) -> Result<u64> {
         let states = Arc::clone(&self.states);
-        // States must not move before everything is done.
-        let mut states = lock(&states);
-        self.settle(&mut states)?;
         let mut submitted = now();
-        for part in &self.parts {
+        for place in 0..self.parts.len() {
             let start = now();
-            match part {
-                Part::Device(commands) if commands.is_empty() => {}
-                Part::Device(commands) => {
-                    let timings = self.device.submit_timed(commands)?;
-                    submitted = now();
-                    self.device.wait()?;
-                    let done = now();
-                    let times = self.device.read_timings(timings).await?;
-                    // In a browser only the read has waited.
-                    let done = if cfg!(target_arch = "wasm32") { now() } else { done };
-                    let last = times.last().map_or(0, |(_, end)| *end);
-                    let placed = |time: u64| done.saturating_sub(last - time).max(start);
-                    spans.extend(times.iter().map(|&(a, b)| Span { start: placed(a), end: placed(b) }));
+            // States must not move before a part is submitted.
+            let timings = {
+                let mut states = lock(&states);
+                self.settle(&mut states)?;
+                match &self.parts[place] {
+                    Part::Device(commands) if commands.is_empty() => continue,
+                    Part::Device(commands) => Some(self.device.submit_timed(commands)?),
+                    host @ Part::Host(_) => {
+                        host.run(&self.device)?;
+                        None
+                    }
                 }
-                Part::Host(_) => {
-                    part.run(&self.device)?;
-                    spans.push(Span { start, end: now() });
-                }
-            }
+            };
+            let Some(timings) = timings else {
+                spans.push(Span { start, end: now() });
+                continue;
+            };
+            submitted = now();
+            self.device.wait()?;
+            let done = now();
+            let times = self.device.read_timings(timings).await?;
+            // In a browser only the read has waited.
+            let done = if cfg!(target_arch = "wasm32") { now() } else { done };
+            let last = times.last().map_or(0, |(_, end)| *end);
+            let placed = |time: u64| done.saturating_sub(last - time).max(start);
+            spans.extend(times.iter().map(|&(a, b)| Span { start: placed(a), end: placed(b) }));
         }
         self.was_run = true;
         Ok(submitted)

@@ -114,7 +114,8 @@ fn images_in_a_row() -> Vec<Case> {
         y.reshape(&[3, 48]).softmax(-1)
     });
     let flat = flat.input(&[3, 2, 8, 5]).input(&[4, 2, 3, 3]).input(&[4]);
-    let line = Case::new("conv2d of lines with bias", |x| x[0].conv_nd_with_bias(x[1], x[2], Conv::<1>::default()));
+    let line =
+        Case::new("conv2d of lines with bias", |x| x[0].conv_nd_with_bias(x[1], x[2], Conv::<1>::default()));
     let line = line.input(&[2, 3, 9]).input(&[5, 3, 4]).input(&[5]);
     vec![
         tolerances(two, 9 * 36 * 4),
