@@ -165,6 +165,17 @@ impl Session {
         inner.into()
     }
 
+    /// Another session like this one, with state of its own, that no recorder hears of.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn unrecorded(&self) -> Self {
+        let mut inner = self.0.anew();
+        inner.recorder = None;
+        inner.caps.excluded = self.0.caps.excluded.clone();
+        inner.change = self.0.change.clone();
+        inner.choices = Mutex::new(self.choices());
+        inner.into()
+    }
+
     /// Another session on the same device, as if that had a fault: every plan is changed before it is
     /// loaded. For tests that break a kernel on purpose and see whether that is noticed. The
     /// interpreter has no plans to change.

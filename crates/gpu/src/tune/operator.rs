@@ -55,7 +55,7 @@ impl Session {
             chosen: None,
         };
         // With state of its own, which is the operands, shared by the ways, and goes with it.
-        let session = self.excluding(&self.caps().excluded);
+        let session = self.unrecorded();
         let graph = Graph::new();
         let outputs = decision.graph(&graph);
         graph.check()?;

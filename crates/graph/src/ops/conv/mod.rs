@@ -15,7 +15,7 @@ mod pixels;
 mod rows;
 mod volume_cases;
 
-use anygrad_core::{Caps, Result, Shape};
+use anygrad_core::{Caps, Error, Result, Shape};
 
 use crate::{Arrangement, At, Grads, Layout, Lowering, Meta, Op, Rows, Tensor, Tolerance, Values};
 
@@ -50,6 +50,16 @@ struct WeightGrad {
     axes: usize,
     kernel: [usize; 3],
     bias: bool,
+}
+
+impl Convolution {
+    fn ways(&self, x: &[Layout], caps: &Caps) -> Result<Vec<Lowering>> {
+        let geometry = Geometry::new(&self.conv, self.axes, x[0].meta, x[1].meta)?;
+        match pixels::stands(&x[0]) {
+            true => Ok(pixels::images(&geometry, Product::Forward)),
+            false => Ok(vec![lower::forward(&geometry, caps)?]),
+        }
+    }
 }
 
 /// The first input itself, y = conv(x, w) + b, with the gradients of weight and bias taken together.
@@ -129,12 +139,7 @@ impl Op for Convolution {
     }
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        let geometry = Geometry::new(&self.conv, self.axes, x[0].meta, x[1].meta)?;
-        if pixels::stands(&x[0]) {
-            Ok(pixels::image(&geometry, false))
-        } else {
-            lower::forward(&geometry, caps)
-        }
+        by_rule(self.ways(x, caps))
     }
 
     fn arrange(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Arrangement {
@@ -142,8 +147,8 @@ impl Op for Convolution {
         arrange(geometry, Product::Forward, x, y, caps)
     }
 
-    fn alternatives(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
-        best_and_portable(|caps| self.lower(x, y, caps), caps)
+    fn alternatives(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        alternatives(|caps| self.ways(x, caps), caps)
     }
 
     fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
@@ -155,9 +160,15 @@ impl Op for Convolution {
     }
 }
 
-/// The way by rule, and the one for every adapter where that is another.
-fn best_and_portable(lower: impl Fn(&Caps) -> Result<Lowering>, caps: &Caps) -> Result<Vec<Lowering>> {
-    Lowering::distinct([lower(caps), lower(&caps.portable())])
+/// The ways on this adapter, the one of the rule first, and those of every adapter.
+fn alternatives(ways: impl Fn(&Caps) -> Result<Vec<Lowering>>, caps: &Caps) -> Result<Vec<Lowering>> {
+    let all = [ways(caps)?, ways(&caps.portable())?].concat();
+    Lowering::distinct(all.into_iter().map(Ok))
+}
+
+/// The way of the rule.
+fn by_rule(ways: Result<Vec<Lowering>>) -> Result<Lowering> {
+    ways?.into_iter().next().ok_or_else(|| Error::internal("no way to run"))
 }
 
 fn input_gradient<'g>(conv: Conv<3>, dy: Tensor<'g>, w: Tensor<'g>, x: Shape) -> Tensor<'g> {
@@ -209,6 +220,14 @@ impl InputGrad {
         geometry.check_output(dy)?;
         Ok(geometry)
     }
+
+    fn ways(&self, x: &[Layout], caps: &Caps) -> Result<Vec<Lowering>> {
+        let geometry = self.geometry(x[0].meta, x[1].meta)?;
+        match pixels::stands(&x[0]) {
+            true => Ok(pixels::images(&geometry, Product::InputGradient)),
+            false => Ok(vec![lower::input_gradient(&geometry, caps)?]),
+        }
+    }
 }
 
 impl Op for InputGrad {
@@ -235,19 +254,15 @@ impl Op for InputGrad {
     }
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        let geometry = self.geometry(x[0].meta, x[1].meta)?;
-        match pixels::stands(&x[0]) {
-            true => Ok(pixels::image(&geometry, true)),
-            false => lower::input_gradient(&geometry, caps),
-        }
+        by_rule(self.ways(x, caps))
     }
 
     fn arrange(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Arrangement {
         arrange(self.geometry(x[0].meta, x[1].meta), Product::InputGradient, x, y, caps)
     }
 
-    fn alternatives(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
-        best_and_portable(|caps| self.lower(x, y, caps), caps)
+    fn alternatives(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        alternatives(|caps| self.ways(x, caps), caps)
     }
 
     fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
@@ -267,6 +282,14 @@ impl WeightGrad {
         let geometry = Geometry::new(&self.conv, self.axes, x, w)?;
         geometry.check_output(dy)?;
         Ok(geometry)
+    }
+
+    fn ways(&self, x: &[Layout], caps: &Caps) -> Result<Vec<Lowering>> {
+        let geometry = self.geometry(x[0].meta, x[1].meta)?;
+        match pixels::stands(&x[0]) {
+            true => pixels::weight_gradients(&geometry, self.bias),
+            false => Ok(vec![lower::weight_and_bias_gradient(&geometry, self.bias, caps)?]),
+        }
     }
 }
 
@@ -310,19 +333,15 @@ impl Op for WeightGrad {
     }
 
     fn lower(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Lowering> {
-        let geometry = self.geometry(x[0].meta, x[1].meta)?;
-        match pixels::stands(&x[0]) {
-            true => pixels::weight_gradient(&geometry, self.bias),
-            false => lower::weight_and_bias_gradient(&geometry, self.bias, caps),
-        }
+        by_rule(self.ways(x, caps))
     }
 
     fn arrange(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Arrangement {
         arrange(self.geometry(x[0].meta, x[1].meta), Product::WeightGradient, x, y, caps)
     }
 
-    fn alternatives(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
-        best_and_portable(|caps| self.lower(x, y, caps), caps)
+    fn alternatives(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
+        alternatives(|caps| self.ways(x, caps), caps)
     }
 
     fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {

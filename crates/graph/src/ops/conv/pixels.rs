@@ -123,12 +123,23 @@ fn overrides(conv: &Geometry, input_gradient: bool) -> Vec<(&'static str, f64)> 
     ]
 }
 
-/// y from x, or dx from dy.
-pub(super) fn image(conv: &Geometry, input_gradient: bool) -> Lowering {
-    let product = if input_gradient { Product::InputGradient } else { Product::Forward };
+/// In blocks of how many times 32 channels an operator can be computed, by rule first.
+fn vectors(conv: &Geometry, product: Product) -> &'static [usize] {
     let (depth, channels) = product.channels(conv);
-    let few = !depth.is_multiple_of(4);
-    let vectors = if !few && channels > 32 { 2 } else { 1 };
+    match (depth.is_multiple_of(4), channels > 32) {
+        (true, true) => &[2, 1],
+        _ => &[1],
+    }
+}
+
+/// All ways to make y from x, or dx from dy; that of the rule first.
+pub(super) fn images(conv: &Geometry, product: Product) -> Vec<Lowering> {
+    vectors(conv, product).iter().map(|&vectors| image(conv, product, vectors)).collect()
+}
+
+fn image(conv: &Geometry, product: Product, vectors: usize) -> Lowering {
+    let input_gradient = product == Product::InputGradient;
+    let few = !product.channels(conv).0.is_multiple_of(4);
     let params = params(conv, product, vectors);
     let mut overrides = overrides(conv, input_gradient);
     if !few {
@@ -147,15 +158,19 @@ pub(super) fn image(conv: &Geometry, input_gradient: bool) -> Lowering {
     })
 }
 
-/// dw from x and dy, and the gradient of a bias.
+/// All ways to make dw from x and dy, and the gradient of a bias; that of the rule first.
 ///
 /// # Errors
 /// Too many elements to address.
-pub(super) fn weight_gradient(conv: &Geometry, bias: bool) -> Result<Lowering> {
+pub(super) fn weight_gradients(conv: &Geometry, bias: bool) -> Result<Vec<Lowering>> {
+    let vectors = vectors(conv, Product::WeightGradient).iter();
+    vectors.map(|&vectors| weight_gradient(conv, bias, vectors)).collect()
+}
+
+fn weight_gradient(conv: &Geometry, bias: bool, vectors: usize) -> Result<Lowering> {
     let (depth, channels) = (conv.in_channels, conv.out_channels);
     let taps: usize = conv.kernel.iter().product();
     let few = !depth.is_multiple_of(4);
-    let vectors = if !few && channels > 32 { 2 } else { 1 };
     let mut params = params(conv, Product::WeightGradient, vectors);
     let row_blocks = if few { (taps * depth).div_ceil(ROWS_OF_FEW) } else { depth.div_ceil(ROWS) };
     let blocks = row_blocks * params.column_blocks as usize * if few { 1 } else { taps };
