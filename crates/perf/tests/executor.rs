@@ -57,6 +57,8 @@ fn sessions_allocate_what_plans_say() {
 #[test]
 fn dispatches_without_workgroups_cost_next_to_nothing() {
     const LIMIT_US: f64 = 200.0;
+    /// What a submit may take beside its dispatches; compiling a kernel takes several times as long.
+    const SUBMIT_US: f64 = 1500.0;
     /// Runs until one is not disturbed by what else the machine does.
     const RUNS: usize = 100;
 
@@ -68,7 +70,7 @@ fn dispatches_without_workgroups_cost_next_to_nothing() {
         for _ in 0..RUNS {
             let start = Instant::now();
             program.warm_up().unwrap();
-            fastest = fastest.min(start.elapsed().as_secs_f64() * 1e6 / dispatches);
+            fastest = fastest.min((start.elapsed().as_secs_f64() * 1e6 - SUBMIT_US).max(0.0) / dispatches);
             if fastest < LIMIT_US {
                 break;
             }
