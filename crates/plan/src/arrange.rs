@@ -53,7 +53,7 @@ pub(crate) fn order_of(layout: &Layout) -> Vec<usize> {
 impl Program {
     /// A storage with the elements of a value in another layout, which is dense from the start: a copy
     /// made before, of what stays as it is throughout a run, or a new one.
-    pub(crate) fn arranged(&mut self, value: &Value, layout: Layout, blame: Blame) -> StorageId {
+    pub(crate) fn copy_once(&mut self, value: &Value, layout: Layout, blame: Blame) -> StorageId {
         let known = self.copies.iter().find(|(from, to)| from == value && to.layout == layout);
         if let Some((_, copy)) = known {
             return copy.storage;

@@ -265,7 +265,7 @@ fn lower_node(
     if !reads_halves {
         for (value, wanted) in x.iter_mut().zip(&arrangement.inputs) {
             if !value.layout.stands_as(wanted) {
-                value.storage = program.arranged(value, *wanted, (line, node_id));
+                value.storage = program.copy_once(value, *wanted, (line, node_id));
             }
             value.layout = *wanted;
         }
@@ -289,24 +289,25 @@ fn lower_node(
         (None, None) => (lower(&layouts(&x), &metas)?, Vec::new()),
     };
     // Ranges of rows are lowered for row-major operands.
-    let split = !windows.is_empty();
+    let in_ranges = !windows.is_empty();
+    let step = |work: Work, inputs: Vec<StorageId>, made: &[Value]| Step {
+        name: node.op.name().into(),
+        line,
+        node: node_id,
+        work,
+        inputs,
+        outputs: made.iter().map(|value| value.storage).collect(),
+    };
     let place = |program: &mut Program, layout: Layout| {
         let storage = program.add_storage(layout, Source::Step);
         Value { storage, layout }
     };
-    let stored = |value: &Value| value.storage;
+    let inputs = x.iter().map(|value| value.storage).collect();
     let made = match lowering {
         None => {
             let made: Vec<Value> =
                 metas.iter().map(|meta| place(program, Layout::contiguous(*meta))).collect();
-            program.steps.push(Step {
-                name: node.op.name().into(),
-                line,
-                node: node_id,
-                work: Work::Host(Arc::clone(&node.op), layouts(&x)),
-                inputs: x.iter().map(stored).collect(),
-                outputs: made.iter().map(stored).collect(),
-            });
+            program.steps.push(step(Work::Host(Arc::clone(&node.op), layouts(&x)), inputs, &made));
             made
         }
         Some(Lowering::View(layout)) => vec![Value { storage: x[0].storage, layout }],
@@ -318,19 +319,12 @@ fn lower_node(
             let order = order_of(&layout);
             x.iter_mut().for_each(|value| value.layout = value.layout.permuted(&order));
             let body = body_of(call, &x, program);
-            let output = place(program, layout);
-            program.steps.push(Step {
-                name: node.op.name().into(),
-                line,
-                node: node_id,
-                work: Work::Pointwise(body),
-                inputs: Vec::new(),
-                outputs: vec![output.storage],
-            });
-            vec![output]
+            let made = vec![place(program, layout)];
+            program.steps.push(step(Work::Pointwise(body), Vec::new(), &made));
+            made
         }
         Some(Lowering::Kernels(kernels)) => {
-            let made: Vec<Value> = match split {
+            let made: Vec<Value> = match in_ranges {
                 true => metas.iter().map(|meta| place(program, Layout::contiguous(*meta))).collect(),
                 false => arrangement.outputs.iter().map(|layout| place(program, *layout)).collect(),
             };
@@ -339,21 +333,15 @@ fn lower_node(
                 .iter()
                 .map(|meta| program.add_storage(Layout::contiguous(*meta), Source::Step))
                 .collect();
-            program.steps.push(Step {
-                name: node.op.name().into(),
-                line,
-                node: node_id,
-                work: Work::Kernels(KernelWork {
-                    op: Arc::clone(&node.op),
-                    kernels,
-                    scratch,
-                    in_place: node.op.in_place().to_vec(),
-                    epilogue: None,
-                    windows,
-                }),
-                inputs: x.iter().map(stored).collect(),
-                outputs: made.iter().map(stored).collect(),
-            });
+            let work = KernelWork {
+                op: Arc::clone(&node.op),
+                kernels,
+                scratch,
+                in_place: node.op.in_place().to_vec(),
+                epilogue: None,
+                windows,
+            };
+            program.steps.push(step(Work::Kernels(work), inputs, &made));
             made
         }
     };

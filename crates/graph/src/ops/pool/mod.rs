@@ -109,8 +109,8 @@ impl Op for MaxPool {
         if x[0].is_channels_last() { Ok(pixels::max(&windows)) } else { lower::max(&windows, caps) }
     }
 
-    fn arrange(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Arrangement {
-        pixels::arrange(Windows::new(&self.0, x[0].meta).ok(), x, y, caps)
+    fn arrange(&self, x: &[Layout], y: &[Meta], _caps: &Caps) -> Arrangement {
+        pixels::arrange(Windows::new(&self.0, x[0].meta).ok(), x, y)
     }
 
     fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {
@@ -150,8 +150,8 @@ impl Op for MaxPoolGrad {
         }
     }
 
-    fn arrange(&self, x: &[Layout], y: &[Meta], caps: &Caps) -> Arrangement {
-        pixels::arrange(Windows::new(&self.0, x[0].meta).ok(), x, y, caps)
+    fn arrange(&self, x: &[Layout], y: &[Meta], _caps: &Caps) -> Arrangement {
+        pixels::arrange(Windows::new(&self.0, x[0].meta).ok(), x, y)
     }
 
     fn rows(&self, _x: &[Layout], y: &[Meta]) -> Option<Rows> {

@@ -1,7 +1,6 @@
 //! Windows of 2 x 2 side by side in images with channels last: what convolutions on software adapters
 //! leave, and whole vec4s whatever the width of the image is.
 
-use anygrad_core::Caps;
 use anygrad_shaders::{self as shaders, Kernel, MaxPoolGradPixelsParams};
 
 use super::lower::side_by_side;
@@ -9,7 +8,7 @@ use super::window::Windows;
 use crate::{Arrangement, Dispatch, Kernels, Layout, Lowering, Meta, Operand, workgroups};
 
 /// The operands as x stands, with channels last or row-major.
-pub(super) fn arrange(windows: Option<Windows>, x: &[Layout], y: &[Meta], _caps: &Caps) -> Arrangement {
+pub(super) fn arrange(windows: Option<Windows>, x: &[Layout], y: &[Meta]) -> Arrangement {
     let fits = |windows: Windows| side_by_side(&windows) && windows.channels.is_multiple_of(4);
     if !x[0].is_channels_last() || !windows.is_some_and(fits) {
         return Arrangement::row_major(x, y);
