@@ -6,12 +6,13 @@
 //! Reductions and pointwise functions do the work. The gradient is written out here, because the way
 //! back through the reductions would take twice as many.
 
-use anygrad_core::{Caps, DType, Error, Result};
+use anygrad_core::{DType, Error};
 
+use super::itself::{Itself, WrittenOut};
 use super::layer_norm::{Norm, check_eps};
-use crate::{At, Case, Fill, Grads, Layout, Lowering, Meta, Op, Tensor, Tolerance, Values};
+use crate::{At, Case, Fill, Grads, Tensor, Tolerance};
 
-/// The first input itself, with the gradient of a normalization. Inputs: y, x, mean, r, and scale and
+/// The gradient of a normalization. Inputs: y, x, mean, r, and scale and
 /// bias where there are; all but the first two have size 1 along the axes.
 #[derive(Debug)]
 struct Standardized {
@@ -129,7 +130,7 @@ impl<'g> Tensor<'g> {
         axis: isize,
         eps: f64,
         given: [Option<Tensor<'g>>; N],
-    ) -> std::result::Result<[Option<Tensor<'g>>; N], Tensor<'g>> {
+    ) -> Result<[Option<Tensor<'g>>; N], Tensor<'g>> {
         if let Some(mistake) = given.into_iter().flatten().chain([self]).find(|x| x.is_poison()) {
             return Err(mistake);
         }
@@ -175,21 +176,11 @@ pub(super) fn standardized<'g>(
     };
     let inputs: Vec<Tensor<'g>> =
         [Some(y), Some(x), Some(mean), Some(root), scale, bias].into_iter().flatten().collect();
-    (y.apply(op, &inputs), mean, variance)
+    (y.apply(Itself(op), &inputs), mean, variance)
 }
 
-impl Op for Standardized {
-    fn name(&self) -> &'static str {
-        "standardized"
-    }
-
-    fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {
-        Ok(vec![x[0]])
-    }
-
-    fn reference(&self, x: &[&Values], y: &mut [Values]) {
-        y[0].data.copy_from_slice(&x[0].data);
-    }
+impl WrittenOut for Standardized {
+    const NAME: &'static str = "standardized";
 
     /// Through x alone: y, mean and r follow from it.
     fn gradient<'g>(&self, at: &At<'g, '_>) -> Grads<'g> {
@@ -211,14 +202,6 @@ impl Op for Standardized {
             gradients[at.x.len() - 1] = Some(total);
         }
         gradients
-    }
-
-    fn lower(&self, x: &[Layout], _y: &[Meta], _caps: &Caps) -> Result<Lowering> {
-        Ok(Lowering::View(x[0]))
-    }
-
-    fn accepts(&self, _input: usize, _layout: &Layout) -> bool {
-        true
     }
 }
 

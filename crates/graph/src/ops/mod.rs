@@ -23,6 +23,7 @@ mod einsum;
 mod gather;
 mod half;
 mod index;
+mod itself;
 mod layer_norm;
 mod local_response_norm;
 mod matmul;

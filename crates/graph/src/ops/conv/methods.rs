@@ -3,6 +3,7 @@
 use anygrad_core::{Error, Result};
 
 use super::{Biased, Conv, Convolution, InputGrad, last, spread};
+use crate::ops::itself::Itself;
 use crate::{Tensor, ValueId};
 
 /// Refuses other numbers of axes than those that have kernels.
@@ -42,7 +43,7 @@ impl<'g> Tensor<'g> {
             return self.fail(Error::shape(message));
         }
         let y = y + spread(bias, N);
-        y.apply(Biased { conv: conv.in_space(), axes: N }, &[y, self, weight, bias])
+        y.apply(Itself(Biased { conv: conv.in_space(), axes: N }), &[y, self, weight, bias])
     }
 
     /// [`Tensor::conv_nd`] of lines: x `[n, c, l]` with `weight` `[out_c, c / groups, kernel]`.

@@ -19,6 +19,7 @@ use anygrad_core::{Caps, Error, Result, Shape};
 
 use crate::{Arrangement, At, Grads, Layout, Lowering, Meta, Op, Rows, Tensor, Tolerance, Values};
 
+use super::itself::WrittenOut;
 use geometry::Geometry;
 pub use options::Conv;
 pub(super) use options::last;
@@ -62,7 +63,7 @@ impl Convolution {
     }
 }
 
-/// The first input itself, y = conv(x, w) + b, with the gradients of weight and bias taken together.
+/// The gradient of y = conv(x, w) + b, those of weight and bias taken together.
 /// Inputs: y, x, w, b.
 #[derive(Debug)]
 struct Biased {
@@ -75,18 +76,8 @@ fn spread(bias: Tensor<'_>, axes: usize) -> Tensor<'_> {
     bias.reshape(&[&*bias.shape(), &[1, 1, 1][..axes]].concat())
 }
 
-impl Op for Biased {
-    fn name(&self) -> &'static str {
-        "biased"
-    }
-
-    fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {
-        Ok(vec![x[0]])
-    }
-
-    fn reference(&self, x: &[&Values], y: &mut [Values]) {
-        y[0].data.copy_from_slice(&x[0].data);
-    }
+impl WrittenOut for Biased {
+    const NAME: &'static str = "biased";
 
     /// Through x, w and b alone: y follows from them.
     fn gradient<'g>(&self, at: &At<'g, '_>) -> Grads<'g> {
@@ -104,14 +95,6 @@ impl Op for Biased {
             }
         };
         vec![None, dx, dw, db]
-    }
-
-    fn lower(&self, x: &[Layout], _y: &[Meta], _caps: &Caps) -> Result<Lowering> {
-        Ok(Lowering::View(x[0]))
-    }
-
-    fn accepts(&self, _input: usize, _layout: &Layout) -> bool {
-        true
     }
 }
 
