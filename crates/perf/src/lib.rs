@@ -20,4 +20,4 @@ pub use measure::{Measured, Options, measure, prepare, tune};
 pub use profile::{Costs, KernelCost, clock, profile};
 pub use roofline::{Rooflines, rooflines};
 pub use trace::Trace;
-pub use workload::{Goal, Workload, training_steps, workloads};
+pub use workload::{Goal, Workload, large_workloads, training_steps, workloads};

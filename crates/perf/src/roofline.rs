@@ -36,9 +36,23 @@ const MULTIPLY_ADD: &str = "
         let b = vec4<f32>(params.b);
         var c0 = vec4<f32>(f32(id.x)); var c1 = c0 + b; var c2 = c1 + b; var c3 = c2 + b;
         var c4 = c3 + b; var c5 = c4 + b; var c6 = c5 + b; var c7 = c6 + b;
-        for (var step = 0u; step < params.steps; step++) {
-            c0 = c0 * a + b; c1 = c1 * a + b; c2 = c2 * a + b; c3 = c3 * a + b;
-            c4 = c4 * a + b; c5 = c5 * a + b; c6 = c6 * a + b; c7 = c7 * a + b;
+        for (var step = 0u; step < params.steps; step += 8u) {
+            c0 = fma(c0, a, b); c1 = fma(c1, a, b); c2 = fma(c2, a, b); c3 = fma(c3, a, b);
+            c4 = fma(c4, a, b); c5 = fma(c5, a, b); c6 = fma(c6, a, b); c7 = fma(c7, a, b);
+            c0 = fma(c0, a, b); c1 = fma(c1, a, b); c2 = fma(c2, a, b); c3 = fma(c3, a, b);
+            c4 = fma(c4, a, b); c5 = fma(c5, a, b); c6 = fma(c6, a, b); c7 = fma(c7, a, b);
+            c0 = fma(c0, a, b); c1 = fma(c1, a, b); c2 = fma(c2, a, b); c3 = fma(c3, a, b);
+            c4 = fma(c4, a, b); c5 = fma(c5, a, b); c6 = fma(c6, a, b); c7 = fma(c7, a, b);
+            c0 = fma(c0, a, b); c1 = fma(c1, a, b); c2 = fma(c2, a, b); c3 = fma(c3, a, b);
+            c4 = fma(c4, a, b); c5 = fma(c5, a, b); c6 = fma(c6, a, b); c7 = fma(c7, a, b);
+            c0 = fma(c0, a, b); c1 = fma(c1, a, b); c2 = fma(c2, a, b); c3 = fma(c3, a, b);
+            c4 = fma(c4, a, b); c5 = fma(c5, a, b); c6 = fma(c6, a, b); c7 = fma(c7, a, b);
+            c0 = fma(c0, a, b); c1 = fma(c1, a, b); c2 = fma(c2, a, b); c3 = fma(c3, a, b);
+            c4 = fma(c4, a, b); c5 = fma(c5, a, b); c6 = fma(c6, a, b); c7 = fma(c7, a, b);
+            c0 = fma(c0, a, b); c1 = fma(c1, a, b); c2 = fma(c2, a, b); c3 = fma(c3, a, b);
+            c4 = fma(c4, a, b); c5 = fma(c5, a, b); c6 = fma(c6, a, b); c7 = fma(c7, a, b);
+            c0 = fma(c0, a, b); c1 = fma(c1, a, b); c2 = fma(c2, a, b); c3 = fma(c3, a, b);
+            c4 = fma(c4, a, b); c5 = fma(c5, a, b); c6 = fma(c6, a, b); c7 = fma(c7, a, b);
         }
         y[id.x] = c0 + c1 + c2 + c3 + c4 + c5 + c6 + c7;
     }
@@ -52,8 +66,13 @@ const COPY: &str = "
     @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
     @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
     @compute @workgroup_size(64)
-    fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-        let first = select(group.x * 256u + lane, (group.x * 64u + lane) * 4u, CONTIGUOUS);
+    fn main(
+        @builtin(workgroup_id) group: vec3u,
+        @builtin(num_workgroups) groups: vec3u,
+        @builtin(local_invocation_index) lane: u32,
+    ) {
+        let block = group.y * groups.x + group.x;
+        let first = select(block * 256u + lane, (block * 64u + lane) * 4u, CONTIGUOUS);
         let step = select(64u, 1u, CONTIGUOUS);
         if first + 3u * step < params.count {
             y[first] = x[first]; y[first + step] = x[first + step];
@@ -61,6 +80,11 @@ const COPY: &str = "
         }
     }
 ";
+
+/// Copies in a row, so that the way to the device and back does not count.
+const COPIES: u64 = 8;
+/// Bytes to copy on a GPU.
+const LARGE: u64 = 512 << 20;
 
 /// Measures an adapter.
 ///
@@ -80,7 +104,8 @@ pub fn rooflines(device: &Device) -> Result<Rooflines> {
     let chains = [Command::Dispatch { pipeline: multiply_add, bindings, workgroups: [groups, 1, 1] }];
     let operations = 2.0 * 4.0 * CHAINS as f64 * f64::from(steps) * invocations as f64;
 
-    let bytes: u64 = 64 << 20;
+    // More than any cache holds.
+    let bytes = if is_cpu { 64 << 20 } else { LARGE.min(device.caps().max_binding_bytes) };
     let (from, to) = (device.buffer("from", bytes)?, device.buffer("to", bytes)?);
     let count = (bytes / 16) as u32;
     let contiguous = [("CONTIGUOUS", f64::from(u8::from(is_cpu)))];
@@ -88,14 +113,16 @@ pub fn rooflines(device: &Device) -> Result<Rooflines> {
     let counted = device.uniform("count", &count.to_le_bytes())?;
     let copying = |count: u32| -> Result<Command> {
         let bindings = device.bind(&copy, (&counted, 0, 4), &[&from, &to])?;
-        Ok(Command::Dispatch { pipeline: copy.clone(), bindings, workgroups: [count / 256, 1, 1] })
+        let groups = count / 256;
+        let rows = groups.div_ceil(device.caps().max_workgroups).next_power_of_two();
+        Ok(Command::Dispatch { pipeline: copy.clone(), bindings, workgroups: [groups / rows, rows, 1] })
     };
-    let copies = [copying(count)?];
+    let copies: Vec<Command> = (0..COPIES).map(|_| copying(count)).collect::<Result<_>>()?;
     let tiny: Vec<Command> = (0..256).map(|_| copying(256)).collect::<Result<_>>()?;
     let one = time(device, &tiny[..1])?;
     Ok(Rooflines {
         gflops: operations / time(device, &chains)? / 1e9,
-        gbytes: 2.0 * bytes as f64 / time(device, &copies)? / 1e9,
+        gbytes: 2.0 * (COPIES * bytes) as f64 / time(device, &copies)? / 1e9,
         dispatch_us: (time(device, &tiny)? - one) / (tiny.len() - 1) as f64 * 1e6,
         submit_us: one * 1e6,
     })
@@ -104,8 +131,11 @@ pub fn rooflines(device: &Device) -> Result<Rooflines> {
 /// The fastest of some submits, in seconds.
 fn time(device: &Device, commands: &[Command]) -> Result<f64> {
     const RUNS: usize = 9;
-    let mut best = f64::INFINITY;
-    for _ in 0..RUNS {
+    /// Until a GPU runs as fast as it can: idle ones slow down.
+    const TIME: f64 = 0.3;
+    let (mut best, mut runs, first) = (f64::INFINITY, 0, Instant::now());
+    while runs < RUNS || first.elapsed().as_secs_f64() < TIME {
+        runs += 1;
         let start = Instant::now();
         device.submit(commands)?;
         device.wait()?;

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use anygrad::core::{Error, Result};
 use anygrad::gpu::{Choice, Device, Session, TuneReport};
 use anygrad::perf::{
-    Costs, Figure, Measured, Options, Rooflines, Trace, Workload, measure, profile, rooflines, tune,
-    workloads,
+    Costs, Figure, Measured, Options, Rooflines, Trace, Workload, large_workloads, measure, profile,
+    rooflines, tune, workloads,
 };
 use anygrad_examples::costs::{self, Wanted};
 use anygrad_examples::{tables, tuning::text as tuned_text};
@@ -62,8 +62,9 @@ const BUILD: &str = if cfg!(debug_assertions) { "debug" } else { "release" };
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let choice = arguments.adapter.clone().map_or_else(Choice::from_env, Choice::from);
-    let (chosen, names) = choose(&arguments.only)?;
     let device = block_on(Device::open(&choice))?;
+    let all = if device.caps().is_cpu() { workloads() } else { large_workloads() };
+    let (chosen, names) = choose(all, &arguments.only)?;
     output::line(format_args!("Measuring {}", device.caps()))?;
     if BUILD == "debug" {
         output::line("This is a debug build: its figures are not those of a release build.")?;
@@ -142,8 +143,7 @@ fn profiles(
 }
 
 /// Workloads and figures whose names are asked for.
-fn choose(names: &[String]) -> Result<(Vec<Workload>, Vec<&'static str>)> {
-    let all = workloads();
+fn choose(all: Vec<Workload>, names: &[String]) -> Result<(Vec<Workload>, Vec<&'static str>)> {
     let known: Vec<&str> = all.iter().map(|workload| workload.name).chain(figures::NAMES).collect();
     let matches = |known: &str, name: &String| known.to_lowercase().contains(&name.to_lowercase());
     if let Some(name) = names.iter().find(|name| !known.iter().any(|known| matches(known, name))) {
