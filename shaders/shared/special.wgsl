@@ -45,13 +45,20 @@ fn lgamma(x: T) -> T {
     let fraction = a - floor(a);
     let near = min(fraction, 1.0 - fraction);
     let positive = lgamma_positive(select(1.0 - x, x, x > T(0.0)));
-    let reflected = log(3.141592653589793 / sin(3.141592653589793 * near)) - positive;
+    let reflected = log(3.141592653589793 / sine_of_half_turn(3.141592653589793 * near)) - positive;
     let value = select(reflected, positive, x > T(0.0));
     let infinite = ((x <= T(0.0)) & (near == T(0.0))) | (a > T(3e36));
     return select(select(value, bitcast<T>(U(0x7f800000u)), infinite), x, is_nan(x));
 }
 // What a negative place is away from the whole number next to it.
 fn from_whole(x: T) -> T { return x - round(x); }
+// The sine of an angle between -pi / 2 and pi / 2, small ones to the last place: WGSL's own is only as good
+// as 2^-11 of 1. The series of Taylor to the eleventh power, 6e-8 off at the end.
+fn sine_of_half_turn(x: T) -> T {
+    let q = x * x;
+    return x - x * q * (1.0 / 6.0) * (1.0 - q * (1.0 / 20.0) * (1.0 - q * (1.0 / 42.0)
+        * (1.0 - q * (1.0 / 72.0) * (1.0 - q * (1.0 / 110.0)))));
+}
 fn digamma_positive(x: T) -> T {
     var shifted = x;
     var sum = T(0.0);
@@ -66,7 +73,7 @@ fn digamma_positive(x: T) -> T {
 fn digamma(x: T) -> T {
     let angle = 3.141592653589793 * from_whole(x);
     let positive = digamma_positive(select(1.0 - x, x, x > T(0.0)));
-    let value = select(positive - 3.141592653589793 * cos(angle) / sin(angle), positive, x > T(0.0));
+    let value = select(positive - 3.141592653589793 * cos(angle) / sine_of_half_turn(angle), positive, x > T(0.0));
     let pole = (x < T(0.0)) & (from_whole(x) == T(0.0));
     let at_zero = select(value, -1.0 / x, x == T(0.0));
     return select(select(at_zero, not_a_number(), pole), x, is_nan(x));
@@ -84,7 +91,7 @@ fn trigamma_positive(x: T) -> T {
     return q + 0.5 * r + q * r * (1.0 / 6.0 - r * (1.0 / 30.0 - r * (1.0 / 42.0 - r * (1.0 / 30.0)))) + sum;
 }
 fn trigamma(x: T) -> T {
-    let sine = sin(3.141592653589793 * from_whole(x)) * 0.3183098861837907;
+    let sine = sine_of_half_turn(3.141592653589793 * from_whole(x)) * 0.3183098861837907;
     let positive = trigamma_positive(select(1.0 - x, x, x > T(0.0)));
     return select(select(1.0 / (sine * sine) - positive, positive, x > T(0.0)), x, is_nan(x));
 }
