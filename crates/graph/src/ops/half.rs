@@ -158,13 +158,14 @@ pub(super) fn cases() -> Vec<Case> {
         let sequences = halves(halves(halves(sequences, &[2, 3, 4]), &[4, 8]), &[2, 8]);
         cases.push(sequences.filled(&[4], DType::I32, Fill::Given(vec![7.0, 0.0, 1.0, 9.0])));
         // Read as they are stored: around the tiles, transposed, in batches, in large tiles.
-        let products: [(Build, &[usize], &[usize]); 6] = [
+        let products: [(Build, &[usize], &[usize]); 7] = [
             (|x| vec![x[0].matmul(x[1])], &[5, 8], &[8, 12]),
             (|x| vec![x[0].matmul(x[1])], &[17, 20], &[20, 68]),
             (|x| vec![x[0].t().matmul(x[1].t())], &[12, 36], &[64, 12]),
             (|x| vec![x[0].matmul(x[1])], &[3, 4, 8], &[3, 8, 4]),
             (|x| vec![(x[0].matmul(x[1]) + 1.0).relu()], &[256, 256], &[256, 128]),
             (|x| vec![x[0].matmul(x[1])], &[516, 36], &[36, 516]),
+            (|x| vec![x[0].matmul(x[1])], &[1924, 8], &[8, 1928]),
         ];
         for (build, a, b) in products {
             // Rounding of the sums of f32 may decide how a result is rounded.

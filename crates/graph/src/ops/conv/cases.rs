@@ -82,6 +82,26 @@ fn tries() -> Vec<Try> {
             Conv { groups: 4, dilation: [2; 2], ..pad(2) },
         ),
         try_of("3x3 deep sum", [1, 129, 4, 4], 3, [3, 3], plain),
+        // Whole vec4s of channels: tiles of GPUs, and pixels that a stride leaves out.
+        try_of("3x3 stride 2 to whole vec4s", [2, 8, 9, 6], 12, [3, 3], Conv { stride: [2; 2], ..pad(1) }),
+        try_of("1x1 stride 2 to whole vec4s", [2, 8, 7, 8], 4, [1, 1], stride(2)),
+        try_of(
+            "3x2 stride 3 and 2 to whole vec4s",
+            [1, 4, 8, 9],
+            8,
+            [3, 2],
+            Conv { stride: [3, 2], ..pad(1) },
+        ),
+        try_of(
+            "3x3 stride 2 dilation 2 to whole vec4s",
+            [2, 4, 9, 8],
+            8,
+            [3, 3],
+            Conv { stride: [2; 2], dilation: [2; 2], ..pad(2) },
+        ),
+        try_of("1x1 many pixels", [1, 4, 127, 131], 68, [1, 1], plain),
+        try_of("1x1 many pixels of few channels", [1, 3, 127, 131], 20, [1, 1], plain),
+        try_of("3x3 channels 12 and 68", [2, 12, 12, 12], 68, [3, 3], pad(1)),
         try_of("2x2 long batch", [515, 1, 3, 3], 2, [2, 2], plain),
     ]
 }

@@ -57,7 +57,7 @@ impl Convolution {
     fn ways(&self, x: &[Layout], caps: &Caps) -> Result<Vec<Lowering>> {
         let geometry = Geometry::new(&self.conv, self.axes, x[0].meta, x[1].meta)?;
         match pixels::stands(&x[0]) {
-            true => Ok(pixels::images(&geometry, Product::Forward)),
+            true => Ok(pixels::images(&geometry, Product::Forward, caps)),
             false => Ok(vec![lower::forward(&geometry, caps)?]),
         }
     }
@@ -207,7 +207,7 @@ impl InputGrad {
     fn ways(&self, x: &[Layout], caps: &Caps) -> Result<Vec<Lowering>> {
         let geometry = self.geometry(x[0].meta, x[1].meta)?;
         match pixels::stands(&x[0]) {
-            true => Ok(pixels::images(&geometry, Product::InputGradient)),
+            true => Ok(pixels::images(&geometry, Product::InputGradient, caps)),
             false => Ok(vec![lower::input_gradient(&geometry, caps)?]),
         }
     }
@@ -270,7 +270,7 @@ impl WeightGrad {
     fn ways(&self, x: &[Layout], caps: &Caps) -> Result<Vec<Lowering>> {
         let geometry = self.geometry(x[0].meta, x[1].meta)?;
         match pixels::stands(&x[0]) {
-            true => pixels::weight_gradients(&geometry, self.bias),
+            true => pixels::weight_gradients(&geometry, self.bias, caps),
             false => Ok(vec![lower::weight_and_bias_gradient(&geometry, self.bias, caps)?]),
         }
     }

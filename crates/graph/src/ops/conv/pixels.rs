@@ -1,22 +1,20 @@
-//! Lowering to the kernels for images with channels last: software adapters, subgroups of 8, one group.
+//! Lowering to the kernels for images with channels last, of one group: on GPUs, and on software adapters
+//! with subgroups of 8.
 //!
-//! There loads are the cost, and a pixel's channels are whole vec4s whatever the width of the image is.
+//! A pixel's channels are whole vec4s whatever the width of the image is, so that nothing is loaded one by
+//! one. On software adapters loads are the cost; on GPUs it is what workgroups stage for each other.
 
 use anygrad_core::{Caps, Result, Shape};
-use anygrad_shaders::{self as shaders, ConvPixelsParams, ConvPixelsSumParams};
+use anygrad_shaders::{self as shaders, ConvPixelsParams, ConvPixelsSumParams, Kernel};
 
 use super::geometry::Geometry;
 use super::lower::{flat, pair};
 use super::rows;
 use crate::{Arrangement, Dispatch, Kernels, Layout, Lowering, Meta, Operand, workgroups};
 
-/// Pixels of one workgroup forwards, and rows of the weight in its gradient.
-const ROWS: usize = 32;
-/// The same where there are few channels.
-const ROWS_OF_FEW: usize = 16;
-
-/// Workgroups that keep the cores of a processor busy, with room to even out.
+/// Workgroups that keep the cores of a processor busy, with room to even out, and those of a GPU.
 const BUSY_CORES: usize = 64;
+const BUSY_GPU: usize = 256;
 
 /// The largest number of pixels that one invocation adds up: the error grows with it.
 const MOST_PIXELS: usize = 1 << 14;
@@ -81,9 +79,8 @@ pub(super) fn arrange(
 /// Whether the kernels can run.
 fn fits(conv: &Geometry, product: Product, caps: &Caps) -> bool {
     let (depth, channels) = product.channels(conv);
-    let iterations = conv.kernel.iter().product::<usize>().saturating_mul(depth + 1).saturating_add(ROWS);
-    caps.is_cpu()
-        && caps.fixed_subgroup() == Some(8)
+    let iterations = conv.kernel.iter().product::<usize>().saturating_mul(depth + 1).saturating_add(32);
+    (!caps.is_cpu() || caps.fixed_subgroup() == Some(8))
         && conv.axes == 2
         && conv.groups == 1
         && depth > 0
@@ -92,7 +89,79 @@ fn fits(conv: &Geometry, product: Product, caps: &Caps) -> bool {
         && iterations <= caps.max_iterations as usize
 }
 
-fn params(conv: &Geometry, product: Product, vectors: usize) -> ConvPixelsParams {
+/// A kernel, and how much of the result one of its workgroups makes: pixels, or rows of the weight, by
+/// channels.
+#[derive(Clone, Copy)]
+struct Tile {
+    kernel: &'static Kernel,
+    rows: usize,
+    columns: usize,
+}
+
+impl Tile {
+    const fn new(kernel: &'static Kernel, rows: usize, columns: usize) -> Self {
+        Tile { kernel, rows, columns }
+    }
+
+    fn count(&self, rows: usize, columns: usize) -> usize {
+        rows.div_ceil(self.rows) * columns.div_ceil(self.columns)
+    }
+}
+
+/// The tiles of an image in the order in which they are worth trying, that of the rule first.
+fn tiles(conv: &Geometry, product: Product, caps: &Caps) -> Vec<Tile> {
+    const LARGE: Tile = Tile::new(&shaders::CONV_BLOCK_128X128, 128, 128);
+    const SMALL: Tile = Tile::new(&shaders::CONV_BLOCK_64X64, 64, 64);
+    let (depth, channels) = product.channels(conv);
+    let few = !depth.is_multiple_of(4);
+    if caps.is_cpu() {
+        return match (few, channels > 32) {
+            (true, _) => vec![Tile::new(&shaders::CONV_PIXELS_FEW, 32, 32)],
+            (_, false) => vec![Tile::new(&shaders::CONV_PIXELS_32X32, 32, 32)],
+            _ => vec![
+                Tile::new(&shaders::CONV_PIXELS_32X64, 32, 64),
+                Tile::new(&shaders::CONV_PIXELS_32X32, 32, 32),
+            ],
+        };
+    }
+    if few {
+        return vec![Tile::new(&shaders::CONV_BLOCK_FEW, 128, 64)];
+    }
+    let to = if product == Product::InputGradient { conv.input } else { conv.output };
+    let pixels = conv.batch * to.iter().product::<usize>();
+    match channels > 64 {
+        true if LARGE.count(pixels, channels) >= BUSY_GPU / 2 => vec![LARGE, SMALL],
+        true => vec![SMALL, LARGE],
+        false => vec![SMALL],
+    }
+}
+
+/// The same for a weight.
+fn weight_tiles(conv: &Geometry, caps: &Caps) -> Vec<Tile> {
+    const LARGE: Tile = Tile::new(&shaders::CONV_BLOCK_WEIGHT_128X128, 128, 128);
+    const MIDDLE: Tile = Tile::new(&shaders::CONV_BLOCK_WEIGHT_128X64, 128, 64);
+    const SMALL: Tile = Tile::new(&shaders::CONV_BLOCK_WEIGHT_64X64, 64, 64);
+    let few = !conv.in_channels.is_multiple_of(4);
+    if caps.is_cpu() {
+        return match (few, conv.out_channels > 32) {
+            (true, _) => vec![Tile::new(&shaders::CONV_PIXELS_WEIGHT_FEW, 16, 32)],
+            (_, false) => vec![Tile::new(&shaders::CONV_PIXELS_WEIGHT_32X32, 32, 32)],
+            _ => vec![
+                Tile::new(&shaders::CONV_PIXELS_WEIGHT_32X64, 32, 64),
+                Tile::new(&shaders::CONV_PIXELS_WEIGHT_32X32, 32, 32),
+            ],
+        };
+    }
+    let rows = conv.in_channels * conv.kernel.iter().product::<usize>();
+    match (few, rows > 64, conv.out_channels > 64) {
+        (true, ..) => vec![Tile::new(&shaders::CONV_BLOCK_WEIGHT_FEW, 64, 64)],
+        (_, true, true) => vec![LARGE, MIDDLE, SMALL],
+        (_, true, false) => vec![MIDDLE, SMALL],
+        _ => vec![SMALL],
+    }
+}
+
+fn params(conv: &Geometry, product: Product, tile: Tile) -> ConvPixelsParams {
     let (depth, channels) = product.channels(conv);
     let (from, to) = match product {
         Product::InputGradient => (conv.output, conv.input),
@@ -107,7 +176,7 @@ fn params(conv: &Geometry, product: Product, vectors: usize) -> ConvPixelsParams
         depth: depth as u32,
         channels: channels as u32,
         pixels: (conv.batch * to.iter().product::<usize>()) as u32,
-        column_blocks: channels.div_ceil(32 * vectors) as u32,
+        column_blocks: channels.div_ceil(tile.columns) as u32,
         row_blocks: 1,
         parts: 1,
         pixels_per_part: 0,
@@ -123,36 +192,35 @@ fn overrides(conv: &Geometry, input_gradient: bool) -> Vec<(&'static str, f64)> 
     ]
 }
 
-/// In blocks of how many times 32 channels an operator can be computed, by rule first.
-fn vectors(conv: &Geometry, product: Product) -> &'static [usize] {
-    let (depth, channels) = product.channels(conv);
-    match (depth.is_multiple_of(4), channels > 32) {
-        (true, true) => &[2, 1],
-        _ => &[1],
-    }
-}
-
 /// All ways to make y from x, or dx from dy; that of the rule first.
-pub(super) fn images(conv: &Geometry, product: Product) -> Vec<Lowering> {
-    vectors(conv, product).iter().map(|&vectors| image(conv, product, vectors)).collect()
+pub(super) fn images(conv: &Geometry, product: Product, caps: &Caps) -> Vec<Lowering> {
+    tiles(conv, product, caps).into_iter().map(|tile| image(conv, product, tile)).collect()
 }
 
-fn image(conv: &Geometry, product: Product, vectors: usize) -> Lowering {
+fn image(conv: &Geometry, product: Product, tile: Tile) -> Lowering {
     let input_gradient = product == Product::InputGradient;
-    let few = !product.channels(conv).0.is_multiple_of(4);
-    let params = params(conv, product, vectors);
+    let along_depth = input_gradient && product.channels(conv).0.is_multiple_of(4);
+    let mut params = params(conv, product, tile);
     let mut overrides = overrides(conv, input_gradient);
-    if !few {
-        overrides.push(("W_ALONG_DEPTH", f64::from(u8::from(input_gradient))));
+    let mut classes = 1;
+    if tile.kernel.overrides.contains(&"APART") {
+        // Where the stride leaves out pixels, those of one remainder have the same taps.
+        let stride = flat(conv.stride);
+        let apart = input_gradient && stride != [1, 1] && flat(conv.dilation) == [1, 1];
+        overrides.push(("APART", f64::from(u8::from(apart))));
+        if apart {
+            classes = stride[0] * stride[1];
+            let [height, width] = flat(conv.input);
+            params.pixels = (conv.batch * height.div_ceil(stride[0]) * width.div_ceil(stride[1])) as u32;
+        }
+    }
+    if tile.kernel.overrides.contains(&"W_ALONG_DEPTH") {
+        overrides.push(("W_ALONG_DEPTH", f64::from(u8::from(along_depth))));
     }
     Kernels::one(Dispatch {
-        kernel: match (few, vectors) {
-            (true, _) => &shaders::CONV_PIXELS_FEW,
-            (_, 1) => &shaders::CONV_PIXELS_32X32,
-            _ => &shaders::CONV_PIXELS_32X64,
-        },
+        kernel: tile.kernel,
         overrides,
-        workgroups: workgroups((params.pixels as usize).div_ceil(ROWS) * params.column_blocks as usize),
+        workgroups: workgroups(classes * tile.count(params.pixels as usize, params.channels as usize)),
         params: params.bytes(),
         bindings: vec![Operand::Input(0), Operand::Input(1), Operand::Output(0)],
     })
@@ -162,21 +230,25 @@ fn image(conv: &Geometry, product: Product, vectors: usize) -> Lowering {
 ///
 /// # Errors
 /// Too many elements to address.
-pub(super) fn weight_gradients(conv: &Geometry, bias: bool) -> Result<Vec<Lowering>> {
-    let vectors = vectors(conv, Product::WeightGradient).iter();
-    vectors.map(|&vectors| weight_gradient(conv, bias, vectors)).collect()
+pub(super) fn weight_gradients(conv: &Geometry, bias: bool, caps: &Caps) -> Result<Vec<Lowering>> {
+    weight_tiles(conv, caps).into_iter().map(|tile| weight_gradient(conv, bias, tile, caps)).collect()
 }
 
-fn weight_gradient(conv: &Geometry, bias: bool, vectors: usize) -> Result<Lowering> {
+fn weight_gradient(conv: &Geometry, bias: bool, tile: Tile, caps: &Caps) -> Result<Lowering> {
     let (depth, channels) = (conv.in_channels, conv.out_channels);
     let taps: usize = conv.kernel.iter().product();
     let few = !depth.is_multiple_of(4);
-    let mut params = params(conv, Product::WeightGradient, vectors);
-    let row_blocks = if few { (taps * depth).div_ceil(ROWS_OF_FEW) } else { depth.div_ceil(ROWS) };
-    let blocks = row_blocks * params.column_blocks as usize * if few { 1 } else { taps };
+    let mut params = params(conv, Product::WeightGradient, tile);
+    // On software adapters a workgroup has one tap, where there are more than a few channels.
+    let (taps_apart, rows, busy) = match caps.is_cpu() {
+        true if few => (1, taps * depth, BUSY_CORES),
+        true => (taps, depth, BUSY_CORES),
+        false => (1, taps * depth + usize::from(bias), BUSY_GPU),
+    };
+    let row_blocks = rows.div_ceil(tile.rows);
+    let blocks = row_blocks * params.column_blocks as usize * taps_apart;
     let pixels = params.pixels as usize;
-    let parts =
-        BUSY_CORES.div_ceil(blocks).min(pixels.div_ceil(256)).max(pixels.div_ceil(MOST_PIXELS)).max(1);
+    let parts = busy.div_ceil(blocks).min(pixels.div_ceil(256)).max(pixels.div_ceil(MOST_PIXELS)).max(1);
     let pixels_per_part = pixels.div_ceil(parts).next_multiple_of(4).max(4);
     let parts = pixels.div_ceil(pixels_per_part).max(1);
     params.row_blocks = row_blocks as u32;
@@ -187,11 +259,7 @@ fn weight_gradient(conv: &Geometry, bias: bool, vectors: usize) -> Result<Loweri
         scratch: vec![Meta::f32(Shape::new(&[parts, rows, channels])?), Meta::f32(Shape::new(&[channels])?)],
         dispatches: vec![
             Dispatch {
-                kernel: match (few, vectors) {
-                    (true, _) => &shaders::CONV_PIXELS_WEIGHT_FEW,
-                    (_, 1) => &shaders::CONV_PIXELS_WEIGHT_32X32,
-                    _ => &shaders::CONV_PIXELS_WEIGHT_32X64,
-                },
+                kernel: tile.kernel,
                 overrides: overrides(conv, false),
                 params: params.bytes(),
                 bindings: vec![Operand::Input(0), Operand::Input(1), Operand::Scratch(0)],

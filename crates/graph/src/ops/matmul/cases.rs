@@ -73,7 +73,12 @@ pub(in crate::ops) fn cases() -> Vec<Case> {
     ] {
         cases.push(product(format!("matmul long {a:?} {b:?}"), &a, &b, turned));
     }
-    // Large enough for the largest tiles.
+    // Large enough for the largest tiles, of software adapters and of GPUs.
+    cases.push(product("matmul large 1924x8x1928", &[1924, 8], &[8, 1928], (false, false)).forward_only());
+    cases.push(
+        product("matmul large 1924x12x1928 turned", &[12, 1924], &[1928, 12], (true, true)).forward_only(),
+    );
+    cases.push(product("matmul large 1923x7x1927", &[1923, 7], &[7, 1927], (false, false)).forward_only());
     cases.push(product("matmul large 516x36x516", &[516, 36], &[36, 516], (false, false)).forward_only());
     cases.push(product("matmul large 517x33x513", &[517, 33], &[33, 513], (false, false)).forward_only());
     cases.push(Case::new("matmul vectors", |x| x[0].matmul(x[1])).input(&[9]).input(&[9]));

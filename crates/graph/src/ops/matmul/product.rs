@@ -11,9 +11,10 @@ fn of_halves(kernel: &'static Kernel) -> Result<&'static Kernel> {
         (&shaders::MATMUL_SHUFFLE_8X32, &shaders::MATMUL_SHUFFLE_HALF_8X32),
         (&shaders::MATMUL_SHUFFLE_16X32, &shaders::MATMUL_SHUFFLE_HALF_16X32),
         (&shaders::MATMUL_SHUFFLE_32X64, &shaders::MATMUL_SHUFFLE_HALF_32X64),
-        (&shaders::MATMUL_TILE_64X64, &shaders::MATMUL_TILE_HALF_64X64),
-        (&shaders::MATMUL_TILE_32X32, &shaders::MATMUL_TILE_HALF_32X32),
-        (&shaders::MATMUL_TILE_4X256, &shaders::MATMUL_TILE_HALF_4X256),
+        (&shaders::MATMUL_ROWS_4X128, &shaders::MATMUL_ROWS_HALF_4X128),
+        (&shaders::MATMUL_ROWS_4X32, &shaders::MATMUL_ROWS_HALF_4X32),
+        (&shaders::MATMUL_BLOCK_64X64, &shaders::MATMUL_BLOCK_HALF_64X64),
+        (&shaders::MATMUL_BLOCK_128X128, &shaders::MATMUL_BLOCK_HALF_128X128),
     ];
     let half = halves.iter().find(|(whole, _)| whole.name == kernel.name).map(|(_, half)| *half);
     half.ok_or_else(|| Error::internal(format!("{} does not read 16-bit floats", kernel.name)))
@@ -175,10 +176,11 @@ impl Product {
             (false, true) => (false, false),
             (false, false) => (self.a.line == 1, self.b.line != 1),
         };
-        let mut overrides = vec![
-            ("A_ALONG_ROWS", f64::from(u8::from(a_along_rows))),
-            ("B_ALONG_TERMS", f64::from(u8::from(b_along_terms))),
-        ];
+        let switch = |name, on: bool| (name, f64::from(u8::from(on)));
+        let mut overrides = match is_shuffle {
+            true => vec![switch("A_ALONG_ROWS", a_along_rows), switch("B_ALONG_TERMS", b_along_terms)],
+            false => vec![switch("A_TURNED", !a_along_rows), switch("B_TURNED", b_along_terms)],
+        };
         if dtype.is_half() {
             overrides.push(("BF16", f64::from(u8::from(dtype == DType::BF16))));
         }

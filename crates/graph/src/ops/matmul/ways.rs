@@ -51,28 +51,40 @@ impl Product {
                 (false, false) => &shaders::MATMUL_SHUFFLE_SCALAR_16X32,
             };
         }
-        // Large tiles reuse more, small ones fill the machine: a GPU has about this many cores.
-        const CORES: usize = 64;
-        let fills = self.tiles(&shaders::MATMUL_TILE_64X64) >= CORES;
-        match (in_vectors, few_rows, fills) {
-            (true, true, _) => &shaders::MATMUL_TILE_4X256,
-            (true, false, true) => &shaders::MATMUL_TILE_64X64,
-            (true, false, false) => &shaders::MATMUL_TILE_32X32,
-            (false, true, _) => &shaders::MATMUL_TILE_SCALAR_4X256,
-            (false, false, true) => &shaders::MATMUL_TILE_SCALAR_64X64,
-            (false, false, false) => &shaders::MATMUL_TILE_SCALAR_32X32,
+        let [rows, large, small] = self.for_gpus();
+        // The large tile does more with what it reads, where there are enough of them for all cores.
+        const CORES: usize = 128;
+        match few_rows {
+            true => rows,
+            false if self.tiles(large) >= 2 * CORES => large,
+            false => small,
+        }
+    }
+
+    /// The kernels of GPUs: for few rows, and for the rest in large and in small tiles.
+    fn for_gpus(&self) -> [&'static Kernel; 3] {
+        let b_turned = self.b.line != 1;
+        match (self.in_vectors(), b_turned) {
+            (true, false) => {
+                [&shaders::MATMUL_ROWS_4X128, &shaders::MATMUL_BLOCK_128X128, &shaders::MATMUL_BLOCK_64X64]
+            }
+            (true, true) => {
+                [&shaders::MATMUL_ROWS_4X32, &shaders::MATMUL_BLOCK_128X128, &shaders::MATMUL_BLOCK_64X64]
+            }
+            (false, false) => [
+                &shaders::MATMUL_ROWS_SCALAR_4X128,
+                &shaders::MATMUL_BLOCK_SCALAR_128X128,
+                &shaders::MATMUL_BLOCK_SCALAR_64X64,
+            ],
+            (false, true) => [
+                &shaders::MATMUL_ROWS_SCALAR_4X32,
+                &shaders::MATMUL_BLOCK_SCALAR_128X128,
+                &shaders::MATMUL_BLOCK_SCALAR_64X64,
+            ],
         }
     }
 
     fn other_kernels(&self, caps: &Caps) -> Vec<&'static Kernel> {
-        const TILES: [[&Kernel; 3]; 2] = [
-            [
-                &shaders::MATMUL_TILE_SCALAR_4X256,
-                &shaders::MATMUL_TILE_SCALAR_32X32,
-                &shaders::MATMUL_TILE_SCALAR_64X64,
-            ],
-            [&shaders::MATMUL_TILE_4X256, &shaders::MATMUL_TILE_32X32, &shaders::MATMUL_TILE_64X64],
-        ];
         const SHUFFLES: [&[&Kernel]; 2] = [
             &[&shaders::MATMUL_SHUFFLE_SCALAR_8X32, &shaders::MATMUL_SHUFFLE_SCALAR_16X32],
             &[&shaders::MATMUL_SHUFFLE_8X32, &shaders::MATMUL_SHUFFLE_16X32, &shaders::MATMUL_SHUFFLE_32X64],
@@ -91,7 +103,7 @@ impl Product {
         }
         // Workgroup memory and barriers never pay on a software adapter that has another family.
         if !caps.is_cpu() || caps.fixed_subgroup() != Some(8) {
-            kernels.extend(TILES[vectors].iter().filter(suits));
+            kernels.extend(self.for_gpus().iter().filter(suits));
         }
         kernels
     }
@@ -100,10 +112,13 @@ impl Product {
     fn split(&self, tiles: usize, caps: &Caps) -> usize {
         /// Error of rounding grows with the length of a sum; parts are added in a second step.
         const WANTED_TERMS: usize = 4096;
-        /// A part must be worth storing and reading its sums.
-        const LEAST_TERMS: usize = 256;
-        let enough_tiles = if caps.is_cpu() { 8 } else { 128 };
-        let to_fill = (enough_tiles / tiles.max(1)).min(self.terms / LEAST_TERMS);
+        // A part must be worth storing and reading its sums.
+        let (enough_tiles, least_terms) = match caps.is_cpu() {
+            true => (8, 256),
+            false if self.rows <= 8 => (2048, 128),
+            false => (512, 128),
+        };
+        let to_fill = (enough_tiles / tiles.max(1)).min(self.terms / least_terms);
         let bytes = 4 * self.batches() * self.rows * self.columns;
         let affordable = SCRATCH_BYTES / bytes.max(1);
         let wanted = to_fill.max(self.terms.div_ceil(WANTED_TERMS)).min(affordable);

@@ -1,7 +1,9 @@
 //! Reductions as dispatches: rows, columns and integers, long ones in passes of a fixed tree.
 
 use anygrad_core::{Caps, DType, Result, Shape};
-use anygrad_shaders::{self as shaders, ReduceIntegerParams, ReduceParams, ReduceRowsParams};
+use anygrad_shaders::{
+    self as shaders, ReduceColumnsParams, ReduceIntegerParams, ReduceParams, ReduceRowsParams,
+};
 
 use super::Kind;
 use crate::ops::rows::RowKernels;
@@ -50,7 +52,7 @@ impl Reduction {
             } else if inner == 1 {
                 pass.rows(bindings, self.way, caps)
             } else {
-                pass.columns(bindings)
+                pass.columns(bindings, caps)
             });
             if parts == 1 {
                 return Ok(());
@@ -83,10 +85,41 @@ fn column_terms(outer: usize, middle: usize, inner: usize, caps: &Caps) -> usize
     if middle <= FEW {
         return FEW;
     }
-    let busy = if caps.is_cpu() { 512 } else { 1 << 14 };
     let units = if inner.is_multiple_of(4) { inner / 4 } else { inner };
+    if let Some(group) = Lines::new(outer, middle, units, caps) {
+        let parts = BUSY_GROUPS / (outer * group.blocks).max(1);
+        return middle.div_ceil(parts.max(1)).clamp(LEAST_TURNS * group.lines, MOST * group.lines);
+    }
+    let busy = if caps.is_cpu() { 512 } else { 1 << 14 };
     let parts = busy / (outer * units).max(1);
     middle.div_ceil(parts.max(1)).clamp(LEAST, MOST)
+}
+
+/// Workgroups that keep a GPU busy while their results can still be added up by one.
+const BUSY_GROUPS: usize = 256;
+/// Elements that one invocation of them adds up at least.
+const LEAST_TURNS: usize = 8;
+
+/// Workgroups that go through many lines of the middle axis at once: see `reduce_columns`.
+struct Lines {
+    /// Neighbours of inner in one workgroup.
+    units: usize,
+    /// Lines that it takes at once.
+    lines: usize,
+    /// Workgroups for all of inner.
+    blocks: usize,
+}
+
+impl Lines {
+    /// On GPUs, where one invocation for each result would leave most of it idle.
+    fn new(outer: usize, middle: usize, units: usize, caps: &Caps) -> Option<Self> {
+        const SIZE: usize = 256;
+        const MANY_RESULTS: usize = 1 << 15;
+        let group = units.next_power_of_two().min(16);
+        let lines = Lines { units: group, lines: SIZE / group, blocks: units.div_ceil(group) };
+        let idle = outer * units < MANY_RESULTS && middle >= 2 * lines.lines;
+        (!caps.is_cpu() && idle && units > 0).then_some(lines)
+    }
 }
 
 /// Kernels that sum over the rows of `[rows, columns]` to `outputs` sums per column, in parts: `first`
@@ -117,7 +150,7 @@ pub(in crate::ops) fn sum_of_parts(
         };
         let pass =
             Pass { kind: Kind::Sum, outer: 1, middle: left, inner, parts: parts as u32, terms: terms as u32 };
-        kernels.dispatches.push(pass.columns(vec![from, to]));
+        kernels.dispatches.push(pass.columns(vec![from, to], caps));
         (from, left) = (to, parts);
     }
     Ok(Lowering::Kernels(kernels))
@@ -185,9 +218,27 @@ impl Pass {
         }
     }
 
-    fn columns(&self, bindings: Vec<Operand>) -> Dispatch {
+    fn columns(&self, bindings: Vec<Operand>, caps: &Caps) -> Dispatch {
         let vector = self.inner.is_multiple_of(4);
         let inner = if vector { self.inner / 4 } else { self.inner };
+        let terms = self.middle.min(self.terms as usize);
+        if let Some(group) = Lines::new(self.outer * self.parts as usize, terms, inner, caps) {
+            return Dispatch {
+                kernel: if vector { &shaders::REDUCE_COLUMNS_VEC4 } else { &shaders::REDUCE_COLUMNS },
+                overrides: vec![("KIND", f64::from(self.kind as u8)), ("UNITS", group.units as f64)],
+                params: ReduceColumnsParams {
+                    outer: self.outer as u32,
+                    middle: self.middle as u32,
+                    inner: inner as u32,
+                    parts: self.parts,
+                    terms: self.terms,
+                    blocks: group.blocks as u32,
+                }
+                .bytes(),
+                bindings,
+                workgroups: workgroups(self.outer * self.parts as usize * group.blocks),
+            };
+        }
         let outputs = self.outer * self.parts as usize * inner;
         Dispatch {
             kernel: if vector { &shaders::REDUCE_VEC4 } else { &shaders::REDUCE },
