@@ -3,6 +3,7 @@
 //!
 //! - [`nn`]: layers, losses, optimizers and the trainer: where most programs begin;
 //! - [`data`]: loaders and generated data sets;
+//! - [`store`]: checkpoints, encryption, signatures and the audit log;
 //! - [`gpu`]: adapters and sessions; [`verify`] certifies an adapter, [`perf`] measures it;
 //! - [`graph`]: tensor expressions and operators; [`plan`]: what a graph becomes; [`core`]: the words
 //!   that all of them share.
@@ -35,6 +36,7 @@ pub use anygrad_graph as graph;
 pub use anygrad_nn as nn;
 pub use anygrad_perf as perf;
 pub use anygrad_plan as plan;
+pub use anygrad_store as store;
 pub use anygrad_verify as verify;
 
 /// The README's program compiles.

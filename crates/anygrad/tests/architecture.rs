@@ -15,6 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("anygrad-verify", &["anygrad-core", "anygrad-gpu", "anygrad-graph", "anygrad-nn", "anygrad-plan"]),
     ("anygrad-perf", &["anygrad-core", "anygrad-gpu", "anygrad-graph", "anygrad-nn", "anygrad-plan"]),
     ("anygrad-data", &["anygrad-core"]),
+    ("anygrad-store", &["anygrad-core"]),
     (
         "anygrad",
         &[
@@ -25,6 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "anygrad-nn",
             "anygrad-perf",
             "anygrad-plan",
+            "anygrad-store",
             "anygrad-verify",
         ],
     ),

@@ -1,8 +1,11 @@
 //! The `anygrad` command.
 
+mod audit;
 mod bench;
 mod devices;
+mod keygen;
 mod output;
+mod sign;
 mod train;
 mod verify;
 
@@ -20,6 +23,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Checks the audit log of a run: finds every changed, missing or added line
+    Audit(audit::Arguments),
     /// Measures an adapter: what it can do at most, operators, and steps of training
     Bench(bench::Arguments),
     /// Lists the adapters of this machine
@@ -27,19 +32,29 @@ enum Command {
     /// What `bench` starts to measure a cold start
     #[command(hide = true)]
     FirstStep(bench::FirstStep),
+    /// Makes a key to sign with, or an identity to encrypt to
+    Keygen(keygen::Arguments),
+    /// Signs a file: writes FILE.sig
+    Sign(sign::Arguments),
     /// Trains one of the four programs
     Train(train::Arguments),
     /// Checks every operator on an adapter, forward and backward, against the reference
     Verify(verify::Arguments),
+    /// Checks that a file is as the owner of a key signed it
+    VerifySignature(sign::VerifyArguments),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments),
         Command::FirstStep(arguments) => bench::run_first_step(&arguments),
+        Command::Keygen(arguments) => keygen::run(&arguments),
+        Command::Sign(arguments) => sign::run(&arguments),
         Command::Train(arguments) => train::run(arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::VerifySignature(arguments) => sign::verify(&arguments),
     };
     match result {
         Ok(code) => code,
