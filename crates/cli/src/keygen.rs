@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use anygrad::core::Result;
 use anygrad::store::{Identity, SecretKey};
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use crate::output;
 
 #[derive(Args)]
-#[group(id = "kind", required = true, multiple = false, args = ["sign", "encrypt"])]
+#[command(group(ArgGroup::new("kind").required(true).args(["sign", "encrypt"])))]
 pub(crate) struct Arguments {
     /// A key to sign with: the secret in FILE, the public key in FILE.pub
     #[arg(long)]
