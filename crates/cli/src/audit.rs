@@ -53,7 +53,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     count(&found.not_read, "encrypted: what they note of the log was not read (--identity)")?;
     if !found.holds() {
         let faults = found.log.faults.len() + found.faults.len();
-        output::line(format_args!("{faults} faults: this was changed after it was written"))?;
+        let faults = if faults == 1 { "1 fault".to_owned() } else { format!("{faults} faults") };
+        output::line(format_args!("{faults}: this was changed after it was written"))?;
         return Ok(ExitCode::FAILURE);
     }
     let head = found.log.head().map_or("the log is empty".to_owned(), |head| format!("head {head}"));

@@ -90,7 +90,7 @@ fn an_audit_tells_what_was_changed() {
     let whole = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, whole.replacen("anna", "eve", 1)).unwrap();
     let (code, text) = run(&["audit", "."]);
-    assert!(code == 1 && text.contains("line 1: it was changed") && text.contains("1 faults"), "{text}");
+    assert!(code == 1 && text.contains("line 1: it was changed") && text.contains("1 fault:"), "{text}");
     let cut: String = whole.split_inclusive('\n').take(1).collect();
     std::fs::write(&path, &cut).unwrap();
     let (code, text) = run(&["audit", ".", "--identity", "identity"]);
