@@ -10,13 +10,12 @@ use anygrad_core::{Array, Context, Error, MAX_RANK, Result, Shape};
 use flate2::bufread::MultiGzDecoder;
 
 use crate::Dataset;
+use crate::file::{MAX_GROWTH, read_up_to, unreadable};
 
 /// The pixels of one side of an MNIST image.
 const SIDE: usize = 28;
 /// The classes of MNIST: digits, or garments in Fashion-MNIST.
 const CLASSES: usize = 10;
-/// How many times its size a gzip file can grow: deflate's longest match is 258 bytes in 2 bits.
-const MAX_GROWTH: u64 = 1032;
 
 /// MNIST, or a data set in its form. Features `[n, 1, 28, 28]`, `f32` from 0 to 1; targets `[n]`,
 /// `i32` from 0 to 9.
@@ -243,16 +242,6 @@ impl Idx {
             Element::F64 => f64::from_be_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]),
         })
     }
-}
-
-fn read_up_to(stream: &mut impl Read, count: u64) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    stream.take(count).read_to_end(&mut bytes).map_err(unreadable)?;
-    Ok(bytes)
-}
-
-fn unreadable(error: std::io::Error) -> Error {
-    Error::input(format!("cannot be read: {error}"))
 }
 
 #[cfg(test)]

@@ -21,8 +21,11 @@
 //! ```
 
 mod dataset;
+mod file;
 pub mod generate;
 mod idx;
+pub mod images;
+pub mod numpy;
 mod order;
 pub mod series;
 mod standardize;
@@ -35,11 +38,3 @@ pub use idx::{Mnist, load_mnist, read_idx};
 pub use order::{batches, folds, shuffled};
 pub use standardize::Standardizer;
 pub use table::{Header, Table, Task};
-
-use std::path::Path;
-
-/// The bytes of a file, or an error that names it.
-fn read_file(path: &Path) -> anygrad_core::Result<Vec<u8>> {
-    std::fs::read(path)
-        .map_err(|error| anygrad_core::Error::input(format!("{}: cannot be read: {error}", path.display())))
-}

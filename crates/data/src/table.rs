@@ -4,7 +4,8 @@ use std::path::Path;
 use anygrad_core::{Array, Error, Result};
 use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 
-use crate::{Dataset, read_file};
+use crate::Dataset;
+use crate::file::read_file;
 
 /// Whether the first line of a table names its columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use anygrad_core::{Array, Error, Result};
 
+use crate::Dataset;
+use crate::file::read_file;
 use crate::windows::windows as cut;
-use crate::{Dataset, read_file};
 
 /// The text of a file.
 ///
