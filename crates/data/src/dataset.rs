@@ -1,6 +1,6 @@
 use anygrad_core::{Array, Error, Result};
 
-use crate::shuffled;
+use crate::{shuffled, split};
 
 /// Samples with what is to be predicted from them, one row per sample.
 ///
@@ -114,23 +114,46 @@ impl Dataset {
     /// sum to 1 use every row; with a smaller sum the last rows stay out.
     ///
     /// # Errors
-    /// A fraction is not above 0, they sum to more than 1, or a part would have no row.
+    /// Those of [`split::in_order`].
     pub fn split(&self, fractions: &[f64]) -> Result<Vec<Dataset>> {
-        let sum: f64 = fractions.iter().sum();
-        if fractions.iter().any(|f| f.is_nan() || *f <= 0.0) || sum > 1.0 + ROUNDING {
-            return Err(Error::input(format!(
-                "fractions {fractions:?} sum to {sum}: each must be above 0 and the sum at most 1"
-            )));
+        self.parts(&split::in_order(self.len(), fractions)?)
+    }
+
+    /// Parts of the given fractions in which every class has its share of the rows, see
+    /// [`split::stratified`].
+    ///
+    /// # Errors
+    /// Those of [`split::stratified`] and [`Dataset::class_of_rows`].
+    pub fn split_stratified(&self, fractions: &[f64], seed: u64) -> Result<Vec<Dataset>> {
+        self.parts(&split::stratified(&self.class_of_rows()?, fractions, seed)?)
+    }
+
+    /// A data set for each list of rows: the parts of a split, or a pair of a fold.
+    ///
+    /// # Errors
+    /// A row does not exist, or a list is empty.
+    pub fn parts<R: AsRef<[usize]>>(&self, parts: &[R]) -> Result<Vec<Dataset>> {
+        parts.iter().map(|rows| self.take(rows.as_ref())).collect()
+    }
+
+    /// The class number of each row.
+    ///
+    /// # Errors
+    /// The targets are not one whole number from 0 for each row.
+    pub fn class_of_rows(&self) -> Result<Vec<usize>> {
+        let shape = self.targets.shape();
+        if shape.elements() != self.len() {
+            return Err(Error::shape(format!("targets {shape} are not one class for each row")));
         }
-        let (mut reached, mut begin) = (0.0, 0);
-        let mut counts = Vec::with_capacity(fractions.len());
-        for fraction in fractions {
-            reached += fraction;
-            let end = ((reached * self.len() as f64).round() as usize).min(self.len());
-            counts.push(end - begin);
-            begin = end;
-        }
-        self.split_counts(&counts).map_err(|error| error.context(format!("fractions {fractions:?}")))
+        let class = |(row, class): (usize, f64)| {
+            let whole = class >= 0.0 && class.fract() == 0.0 && class <= u32::MAX.into();
+            if whole {
+                Ok(class as usize)
+            } else {
+                Err(Error::input(format!("row {row}: target {class} is no class")))
+            }
+        };
+        self.targets.to_f64().into_iter().enumerate().map(class).collect()
     }
 
     /// Consecutive parts of the given numbers of rows; rows beyond their sum stay out.
@@ -154,9 +177,6 @@ impl Dataset {
         counts.iter().map(part).collect()
     }
 }
-
-/// What the sum of some fractions, as 0.7 + 0.2 + 0.1, can be off by.
-const ROUNDING: f64 = 1e-9;
 
 #[cfg(test)]
 mod tests {

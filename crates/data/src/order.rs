@@ -22,27 +22,6 @@ pub fn batches(order: &[usize], size: usize) -> Result<impl ExactSizeIterator<It
     Ok(order.chunks(size))
 }
 
-/// An order of rows in `count` folds: pairs of (rows to train on, rows held out). Every row is held
-/// out once; the sizes of the folds differ by at most one.
-///
-/// # Errors
-/// Fewer than 2 folds, or more folds than rows.
-pub fn folds(order: &[usize], count: usize) -> Result<Vec<(Vec<usize>, Vec<usize>)>> {
-    if count < 2 || count > order.len() {
-        return Err(Error::input(format!(
-            "{} rows cannot make {count} folds: take 2 to {}",
-            order.len(),
-            order.len()
-        )));
-    }
-    let border = |fold: usize| (fold as u128 * order.len() as u128 / count as u128) as usize;
-    let fold = |i| {
-        let (begin, end) = (border(i), border(i + 1));
-        ([&order[..begin], &order[end..]].concat(), order[begin..end].to_vec())
-    };
-    Ok((0..count).map(fold).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,18 +49,5 @@ mod tests {
             let error = batches(&order, size).err().unwrap().to_string();
             assert_eq!(error, format!("a batch of {size} cannot be drawn from 7 rows: take 1 to 7"));
         }
-    }
-
-    #[test]
-    fn every_row_is_held_out_once() {
-        let order = shuffled(11, 1, 0);
-        let folds_of_three = folds(&order, 3).unwrap();
-        let held: Vec<usize> = folds_of_three.iter().flat_map(|(_, held)| held.clone()).collect();
-        assert_eq!(held, order);
-        for (train, held) in folds_of_three {
-            assert!(train.len() + held.len() == 11 && (3..=4).contains(&held.len()));
-            assert!(train.iter().all(|row| !held.contains(row)));
-        }
-        assert!(folds(&order, 1).is_err() && folds(&order, 12).is_err());
     }
 }

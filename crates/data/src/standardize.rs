@@ -1,14 +1,20 @@
 //! y[.., c] = (x[.., c] - mean_c) / deviation_c
 
 use anygrad_core::{Array, Error, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::scaling::{Columns, Layout};
 
 /// Moves every column to mean 0 and deviation 1. Learn it from the training part only: what the
 /// test part looks like must not leak into training.
 ///
-/// A column is one index of the last axis: `[n, k]` has k columns; the windows of a series,
-/// `[n, w, 1]`, have one, so that a series stays a series.
-#[derive(Clone, Debug, PartialEq)]
+/// [`Layout`] says what a column is: of a table a column, of a series a series, of images a channel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Standardizer {
+    /// Where the columns lie.
+    #[serde(default)]
+    pub layout: Layout,
     /// The mean of each column.
     pub mean: Vec<f32>,
     /// The deviation of each column (that of the population); 1 for a column that is constant.
@@ -30,38 +36,35 @@ impl Standardizer {
     /// # Errors
     /// Not `f32`, fewer than two axes, no rows or columns, or a number that is not finite.
     pub fn fit(x: &Array) -> Result<Self> {
-        let (elements, shape) = (x.as_f32()?, x.shape());
-        if shape.rank() < 2 || elements.is_empty() {
-            return Err(Error::shape(format!("to standardize takes [n, ..., k] with elements, got {shape}")));
-        }
-        let columns = shape[shape.rank() - 1];
-        if let Some(at) = elements.iter().position(|x| !x.is_finite()) {
-            let (row, column) = (at / columns, at % columns);
-            return Err(Error::input(format!("row {row}, column {column}: {} is not finite", elements[at])));
-        }
-        let rows = (elements.len() / columns) as f64;
+        Standardizer::fit_as(x, Layout::Last)
+    }
+
+    /// The same for columns that lie elsewhere.
+    ///
+    /// # Errors
+    /// Those of [`Standardizer::fit`], or fewer axes than the layout takes.
+    pub fn fit_as(x: &Array, layout: Layout) -> Result<Self> {
+        let columns = Columns::to_learn(x, layout)?;
         let mean_of = |value: &dyn Fn(usize, f64) -> f64| {
-            let mut sums = vec![0.0; columns];
-            for row in elements.chunks_exact(columns) {
-                row.iter().enumerate().for_each(|(c, &x)| sums[c] += value(c, f64::from(x)));
-            }
-            sums.into_iter().map(|sum| sum / rows).collect::<Vec<f64>>()
+            let mut sums = vec![0.0; columns.count];
+            columns.each(|c, x| sums[c] += value(c, f64::from(x)));
+            sums.into_iter().map(|sum| sum / columns.rows()).collect::<Vec<f64>>()
         };
         let mean = mean_of(&|_, x| x);
         let variance = mean_of(&|c, x| (x - mean[c]).powi(2));
-        let constant = |c: usize| elements.iter().skip(c).step_by(columns).all(|&x| x == elements[c]);
-        let deviation = variance.iter().enumerate().map(|(c, variance)| {
+        let ranges = columns.ranges();
+        let deviation = variance.iter().zip(ranges).map(|(variance, (low, high))| {
             let deviation = variance.sqrt() as f32;
-            if constant(c) || !deviation.is_normal() { 1.0 } else { deviation }
+            if low == high || !deviation.is_normal() { 1.0 } else { deviation }
         });
         let deviation = deviation.collect();
-        Ok(Standardizer { mean: mean.into_iter().map(|m| m as f32).collect(), deviation })
+        Ok(Standardizer { layout, mean: mean.into_iter().map(|m| m as f32).collect(), deviation })
     }
 
     /// `x: [..., k]` with every column moved to mean 0 and deviation 1.
     ///
     /// # Errors
-    /// Not `f32`, or the last axis does not have k columns.
+    /// Not `f32`, there are not k columns, or a deviation is not above 0 and finite.
     pub fn apply(&self, x: &Array) -> Result<Array> {
         self.map(x, |x, mean, deviation| (x - mean) / deviation)
     }
@@ -69,23 +72,16 @@ impl Standardizer {
     /// `y: [..., k]` back in the units of the data: what [`Standardizer::apply`] did, undone.
     ///
     /// # Errors
-    /// Not `f32`, or the last axis does not have k columns.
+    /// Those of [`Standardizer::apply`].
     pub fn invert(&self, y: &Array) -> Result<Array> {
         self.map(y, |y, mean, deviation| y * deviation + mean)
     }
 
     fn map(&self, x: &Array, formula: impl Fn(f64, f64, f64) -> f64) -> Result<Array> {
-        let (shape, columns) = (x.shape(), self.mean.len());
-        if shape.last() != Some(&columns) || self.deviation.len() != columns {
-            return Err(Error::shape(format!(
-                "{shape} does not end in the {columns} columns that were learned"
-            )));
+        if let Some(c) = self.deviation.iter().position(|d| !(d.is_finite() && *d > 0.0)) {
+            return Err(Error::input(format!("deviation {c} is {}: it must be above 0", self.deviation[c])));
         }
-        let column = |(i, &x): (usize, &f32)| {
-            let c = i % columns;
-            formula(x.into(), self.mean[c].into(), self.deviation[c].into()) as f32
-        };
-        Array::f32(&shape, x.as_f32()?.iter().enumerate().map(column).collect::<Vec<f32>>())
+        Columns::map(x, self.layout, [&self.mean, &self.deviation], formula)
     }
 }
 
@@ -124,8 +120,14 @@ mod tests {
         assert!(Standardizer::fit(&Array::f32(&[2], [1.0, 2.0]).unwrap()).unwrap_err().is_shape());
         assert!(Standardizer::fit(&Array::f32(&[0, 2], vec![]).unwrap()).unwrap_err().is_shape());
         assert!(Standardizer::fit(&Array::i32(&[1, 1], [1]).unwrap()).is_err());
-        let scale = Standardizer::fit(&Array::f32(&[2, 2], [1.0, 2.0, 3.0, 4.0]).unwrap()).unwrap();
+        let mut scale = Standardizer::fit(&Array::f32(&[2, 2], [1.0, 2.0, 3.0, 4.0]).unwrap()).unwrap();
         assert!(scale.apply(&Array::f32(&[2, 3], [0.0; 6]).unwrap()).unwrap_err().is_shape());
         assert!(scale.invert(&Array::scalar(1.0)).unwrap_err().is_shape());
+        // What a file of a run may say.
+        scale.deviation[1] = 0.0;
+        let error = scale.apply(&Array::f32(&[1, 2], [0.0; 2]).unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "deviation 1 is 0: it must be above 0");
+        scale.deviation.pop();
+        assert!(scale.apply(&Array::f32(&[1, 2], [0.0; 2]).unwrap()).unwrap_err().is_shape());
     }
 }
