@@ -1,5 +1,6 @@
 use anygrad_core::{Array, Error, Result};
 
+use crate::fingerprint::Hash;
 use crate::{shuffled, split};
 
 /// Samples with what is to be predicted from them, one row per sample.
@@ -85,6 +86,16 @@ impl Dataset {
     pub fn take(&self, rows: &[usize]) -> Result<Dataset> {
         let (features, targets) = self.select(rows)?;
         Ok(Dataset { classes: self.classes.clone(), ..Dataset::new(features, targets)? })
+    }
+
+    /// The SHA-256 of the features, the targets and the names of the classes, as 64 hexadecimal
+    /// digits: [`crate::fingerprint`] of `features` and `targets`, and then each name.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Hash::new();
+        hash.array("features", &self.features);
+        hash.array("targets", &self.targets);
+        self.classes.iter().for_each(|class| hash.bytes(class.as_bytes()));
+        hash.digits()
     }
 
     /// The same rows in a random order that depends only on the seed. Do this before a split when

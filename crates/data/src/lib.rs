@@ -20,8 +20,11 @@
 //! # Ok::<(), anygrad_core::Error>(())
 //! ```
 
+pub mod augment;
 mod dataset;
+pub mod encode;
 mod file;
+mod fingerprint;
 pub mod generate;
 mod idx;
 pub mod images;
@@ -36,11 +39,14 @@ mod table;
 pub mod text;
 mod windows;
 
+pub use augment::{Augment, Augmentation};
 pub use dataset::Dataset;
+pub use encode::{Encoder, Missing, MissingReport, TableSpec};
+pub use fingerprint::fingerprint;
 pub use idx::{Mnist, load_mnist, read_idx};
 pub use min_max::MinMax;
 pub use order::{batches, shuffled};
 pub use scaling::{Layout, Scaling};
 pub use split::folds;
 pub use standardize::Standardizer;
-pub use table::{Header, Table, Task};
+pub use table::{Format, Header, Table, Task};

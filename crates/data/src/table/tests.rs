@@ -1,3 +1,5 @@
+use anygrad_core::Array;
+
 use super::*;
 
 fn table(text: &str) -> Table {
@@ -145,4 +147,58 @@ fn no_bytes_make_it_panic() {
             }
         }
     }
+}
+
+#[test]
+fn separators_other_than_a_comma() {
+    let parse =
+        |text: &str, separator| Table::parse(text.as_bytes(), "t", Format { separator, ..Format::default() });
+    let table = parse("a;b\n1; 2,5 \n\"3;0\";4\n", ';').unwrap();
+    assert_eq!(table.names(), ["a", "b"]);
+    let error = table.numbers(1).unwrap_err().to_string();
+    assert_eq!(error, "t: line 2, column 1 (b): \"2,5\" is not a number");
+    let table = parse("1\t 2\n3\t\n", '\t').unwrap();
+    assert_eq!((table.names().len(), table.cells(1).unwrap().nth(1)), (2, Some("")));
+    for separator in ['é', '"', '\n', '1', '-', '.'] {
+        assert!(parse("1,2\n", separator).unwrap_err().is_input(), "{separator:?}");
+    }
+}
+
+#[test]
+fn files_are_joined_and_told_apart() {
+    let part = |text: &str, name: &str| Table::parse(text.as_bytes(), name, Header::Detect).unwrap();
+    let all =
+        Table::join(vec![part("x,k\n1,b\n2,a\n", "a.csv"), part("x,k\n3,c\n4,b\n?,a\n", "b.csv")]).unwrap();
+    assert_eq!(all.rows_of_files(), [vec![0, 1], vec![2, 3, 4]]);
+    assert_eq!(all.classes(1).unwrap(), (vec![0, 1, 2, 0, 1], vec!["b".into(), "a".into(), "c".into()]));
+    let error = all.numbers(0).unwrap_err().to_string();
+    assert_eq!(error, "b.csv: line 4, column 0 (x): \"?\" is not a number");
+    let shuffled = all.take(&[4, 0]).unwrap();
+    assert_eq!(shuffled.rows_of_files(), [vec![1], vec![0]]);
+    let error = Table::join(vec![part("x,k\n1,b\n", "a.csv"), part("k,x\n1,b\n", "b.csv")]).unwrap_err();
+    assert_eq!(error.to_string(), "b.csv has the 2 columns k, x, a.csv has the 2 columns x, k");
+    assert!(Table::join(vec![]).is_err());
+    assert!(all.take(&[]).unwrap_err().to_string().starts_with("a.csv + b.csv: no row is left"));
+    assert!(all.take(&[5]).unwrap_err().is_input());
+}
+
+#[test]
+fn a_column_says_which_part_a_row_is_of() {
+    let parts = table("x,part\n1,train\n2,test\n3,train\n");
+    assert_eq!(parts.rows_of_parts("part", &["train", "test"]).unwrap(), [vec![0, 2], vec![1]]);
+    let error = parts.rows_of_parts("part", &["train", "hold"]).unwrap_err().to_string();
+    assert_eq!(error, "t.csv: line 3, column 1 (part): \"test\" is none of the parts train, hold");
+    let error = parts.rows_of_parts("part", &["train", "test", "more"]).unwrap_err().to_string();
+    assert_eq!(error, "t.csv: no row of column 1 (part) is \"more\"");
+}
+
+#[test]
+fn rows_are_sorted_by_time() {
+    let sorted = |text: &str, column| table(text).sorted_by(column).map(|table| table.numbers(1).unwrap());
+    assert_eq!(sorted("t,x\n2024-10-01,3\n2024-02-01,2\n1999-12-31,1\n", "t").unwrap(), [1.0, 2.0, 3.0]);
+    assert_eq!(sorted("t,x\n10,3\n9,1\n9.5,2\n", "t").unwrap(), [1.0, 2.0, 3.0]);
+    assert_eq!(sorted("t,x\n1,3\n0,1\n1,2\n", "t").unwrap(), [1.0, 3.0, 2.0]);
+    let error = sorted("t,x\n1,3\nx,1\n", "t").unwrap_err().to_string();
+    assert_eq!(error, "t.csv: line 3, column 0 (t): \"x\" is not a number");
+    assert!(sorted("t,x\n1,3\n,1\n", "t").is_err());
 }
