@@ -1,7 +1,7 @@
-use anygrad_core::{Array, Error, Result};
+use anygrad_core::{Array, DType, Data, Error, Result};
 
 use crate::fingerprint::Hash;
-use crate::{shuffled, split};
+use crate::{Task, shuffled, split};
 
 /// Samples with what is to be predicted from them, one row per sample.
 ///
@@ -31,6 +31,70 @@ impl Dataset {
                 features.shape(),
                 targets.shape()
             ))),
+        }
+    }
+
+    /// A data set from arrays of a file. Features become `f32`, or `i32` where they are whole
+    /// numbers; targets get the form of the task:
+    ///
+    /// - [`Task::Regression`]: `[n]` or `[n, ..]` numbers become `[n, k]`, `f32`;
+    /// - [`Task::Binary`]: 0 and 1 become `[n, k]`, `f32`;
+    /// - [`Task::Multiclass`]: `[n]` or `[n, 1]` whole numbers from 0 become `[n]`, `i32`, with the
+    ///   numbers up to the largest as names of the classes.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::new`], a feature or target that is not finite, or a target that is not of
+    /// the task.
+    pub fn for_task(features: Array, targets: Array, task: Task) -> Result<Self> {
+        for (what, array) in [("feature", &features), ("target", &targets)] {
+            let at = match array.data() {
+                Data::F32(x) => x.iter().position(|x| !x.is_finite()),
+                Data::F16(x) => x.iter().position(|x| !x.is_finite()),
+                Data::BF16(x) => x.iter().position(|x| !x.is_finite()),
+                Data::I32(_) | Data::U32(_) | Data::Bool(_) => None,
+            };
+            if let Some(at) = at {
+                let (place, value) = (array.shape().index_of(at), array.to_f64()[at]);
+                return Err(Error::input(format!("{what} {place:?} is {value}, not finite")));
+            }
+        }
+        let features = match features.data() {
+            Data::F32(_) | Data::I32(_) => features,
+            Data::U32(x) if x.iter().all(|&x| x <= i32::MAX as u32) => features.cast(DType::I32),
+            _ => features.cast(DType::F32),
+        };
+        let data = Dataset::new(features, targets)?;
+        let n = data.len();
+        let numbers =
+            |data: &Dataset| data.targets.cast(DType::F32).reshape(&[n, data.targets.shape().elements() / n]);
+        match task {
+            Task::Regression => {
+                let targets = numbers(&data)?;
+                Ok(Dataset { targets, ..data })
+            }
+            Task::Binary => {
+                let targets = numbers(&data)?;
+                match targets.as_f32()?.iter().position(|&x| x != 0.0 && x != 1.0) {
+                    Some(at) => Err(Error::input(format!(
+                        "target {:?} is {}, neither 0 nor 1",
+                        targets.shape().index_of(at),
+                        targets.to_f64()[at]
+                    ))),
+                    None => Ok(Dataset { targets, ..data }),
+                }
+            }
+            Task::Multiclass => {
+                let classes = data.class_of_rows()?;
+                let most = classes.iter().max().copied().unwrap_or_default();
+                if most == 0 || most > MAX_CLASS {
+                    return Err(Error::input(format!(
+                        "classes go from 0 to {most}: take at least two, up to {MAX_CLASS}"
+                    )));
+                }
+                let targets = classes.iter().map(|&class| class as i32).collect::<Vec<_>>();
+                Dataset { targets: Array::i32(&[n], targets)?, ..data }
+                    .with_classes((0..=most).map(|class| class.to_string()).collect())
+            }
         }
     }
 
@@ -189,57 +253,9 @@ impl Dataset {
     }
 }
 
+/// The largest class number of an array: above it, numbers are no classes.
+const MAX_CLASS: usize = 1 << 20;
+
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn counting(n: usize) -> Dataset {
-        let features = Array::f32(&[n, 2], (0..2 * n).map(|i| i as f32).collect::<Vec<_>>()).unwrap();
-        let targets = Array::i32(&[n], (0..n as i32).collect::<Vec<_>>()).unwrap();
-        Dataset::new(features, targets).unwrap()
-    }
-
-    #[test]
-    fn rows_are_selected_in_order() {
-        let (x, y) = counting(4).select(&[3, 0, 3]).unwrap();
-        assert_eq!(x, Array::f32(&[3, 2], [6.0, 7.0, 0.0, 1.0, 6.0, 7.0]).unwrap());
-        assert_eq!(y, Array::i32(&[3], [3, 0, 3]).unwrap());
-        let error = counting(4).select(&[0, 4]).unwrap_err();
-        assert_eq!(error.to_string(), "row 4 does not exist among 4 rows");
-        assert!(counting(4).take(&[]).is_err());
-    }
-
-    #[test]
-    fn fractions_use_every_row_once() {
-        for n in 10..200 {
-            let parts = counting(n).split(&[0.7, 0.2, 0.1]).unwrap();
-            assert_eq!(parts.iter().map(Dataset::len).sum::<usize>(), n);
-        }
-        let parts = counting(10).split(&[0.5, 0.2]).unwrap();
-        assert_eq!(parts[1].targets(), &Array::i32(&[2], [5, 6]).unwrap());
-    }
-
-    #[test]
-    fn splits_that_do_not_fit_are_refused() {
-        let data = counting(3);
-        let bad: [&[f64]; 5] = [&[0.8, 0.3], &[-0.1, 0.5], &[f64::NAN], &[f64::INFINITY], &[0.9, 0.1]];
-        for fractions in bad {
-            assert!(data.split(fractions).unwrap_err().is_input(), "{fractions:?}");
-        }
-        let error = data.split_counts(&[2, 2]).unwrap_err().to_string();
-        assert!(error.contains("3 rows") && error.contains("sum to 4"), "{error}");
-        assert!(data.split_counts(&[usize::MAX, 2]).is_err());
-    }
-
-    #[test]
-    fn rows_and_classes_must_agree() {
-        let features = Array::f32(&[2, 1], [0.0, 1.0]).unwrap();
-        assert!(Dataset::new(features.clone(), Array::i32(&[3], [0, 1, 2]).unwrap()).unwrap_err().is_shape());
-        assert!(Dataset::new(features.clone(), Array::scalar(1.0)).unwrap_err().is_shape());
-        let data = Dataset::new(features, Array::i32(&[2], [0, 2]).unwrap()).unwrap();
-        let error = data.with_classes(vec!["a".into(), "b".into()]).unwrap_err();
-        assert_eq!(error.to_string(), "row 1: target 2 is none of the 2 classes");
-        let named = counting(2).with_classes(vec!["a".into(), "b".into()]).unwrap();
-        assert_eq!(named.shuffle(3).unwrap().classes(), ["a", "b"]);
-    }
-}
+#[path = "dataset_tests.rs"]
+mod tests;

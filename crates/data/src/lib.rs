@@ -1,5 +1,13 @@
-//! The data of anygrad: loaders for IDX images, CSV tables, time series and text, small generated
-//! data sets for examples, and the splits, orders and batches that training takes.
+//! The data of anygrad: loaders, small generated data sets for examples, and what lies between a
+//! file and a batch.
+//!
+//! - Files: [`Table`] (CSV), [`load_mnist`] and [`read_idx`] (IDX), [`numpy`] (`.npy`, `.npz`),
+//!   [`images`] (a folder for each class), [`text`], [`series`];
+//! - tables to numbers: [`Encoder`], for gaps, categories and several targets;
+//! - parts: [`split`], by fractions in order or by class, in folds; [`Dataset::split`];
+//! - scales that are learned from the training part: [`Standardizer`], [`MinMax`];
+//! - orders and batches: [`shuffled`], [`batches`]; changes of samples: [`augment`];
+//! - [`Dataset::fingerprint`]: which data it was.
 //!
 //! Every loader ends in a [`Dataset`]: features and targets with one row per sample. Files are
 //! checked before they are believed: a mistake in one is an error that names the file, the place

@@ -1,5 +1,10 @@
 //! Time series: a column of a CSV file, windows that predict the next value, and the error of the
-//! forecast that any model has to beat.
+//! forecast that any model has to beat. [`Windows`] cut series of several columns and predict
+//! several steps.
+
+mod multi;
+
+pub use multi::Windows;
 
 use std::path::Path;
 
