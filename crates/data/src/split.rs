@@ -152,12 +152,13 @@ fn check(fractions: &[f64]) -> Result<f64> {
 }
 
 fn none_empty(parts: Vec<Vec<usize>>, fractions: &[f64], rows: usize) -> Result<Vec<Vec<usize>>> {
-    match parts.iter().position(Vec::is_empty) {
-        None => Ok(parts),
-        Some(part) => Err(Error::input(format!(
-            "fractions {fractions:?} of {rows} rows leave part {part} without a row"
-        ))),
+    let counts: Vec<usize> = parts.iter().map(Vec::len).collect();
+    if counts.contains(&0) {
+        return Err(Error::input(format!(
+            "fractions {fractions:?}: {rows} rows cannot be split into parts of {counts:?} rows: each part needs one"
+        )));
     }
+    Ok(parts)
 }
 
 fn check_folds(rows: usize, count: usize, most: usize) -> Result<()> {

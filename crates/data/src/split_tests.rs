@@ -112,7 +112,10 @@ fn strata_depend_on_the_seed_and_may_leave_rows_out() {
 #[test]
 fn what_cannot_be_split_is_refused() {
     let error = stratified(&[0, 0, 1], &[0.9, 0.1], 1).unwrap_err().to_string();
-    assert_eq!(error, "fractions [0.9, 0.1] of 3 rows leave part 1 without a row");
+    assert_eq!(
+        error,
+        "fractions [0.9, 0.1]: 3 rows cannot be split into parts of [3, 0] rows: each part needs one"
+    );
     for fractions in [&[0.8, 0.3][..], &[-0.1, 0.5], &[f64::NAN], &[f64::INFINITY], &[0.0, 1.0]] {
         assert!(stratified(&[0, 1, 2, 3], fractions, 1).unwrap_err().is_input(), "{fractions:?}");
     }
