@@ -187,6 +187,26 @@ impl Session {
         inner.into()
     }
 
+    /// A session like this one, with state of its own, on the same adapter opened anew: what goes on after
+    /// the device was lost. Of several adapters with one description it is the first.
+    ///
+    /// # Errors
+    /// The adapter is gone, or its driver failed.
+    pub async fn reopened(&self) -> Result<Self> {
+        let mut inner = match &self.0.engine {
+            Engine::Interpreter(_) => Inner::of_interpreter(),
+            Engine::Device { device, .. } => {
+                Inner::on(Device::open(&Choice::Name(device.caps().to_string())).await?)
+            }
+        };
+        inner.caps.excluded = self.0.caps.excluded.clone();
+        inner.certificate = self.0.certificate.clone();
+        inner.change = self.0.change.clone();
+        inner.recorder = self.0.recorder.clone();
+        inner.choices = Mutex::new(self.choices());
+        Ok(inner.into())
+    }
+
     /// The hash of the certificate that verification of this adapter ended with, if there is one.
     pub fn certificate(&self) -> Option<&str> {
         self.0.certificate.as_deref()
@@ -292,6 +312,16 @@ impl Session {
                 }
             },
         )
+    }
+
+    /// Sets a piece of state that a program may ask for later; one that is there keeps its shape.
+    ///
+    /// # Errors
+    /// There is state of that name with another shape, or the device failed.
+    pub fn put_state(&self, name: &str, array: &Array) -> Result<()> {
+        let meta = Meta { shape: array.shape(), dtype: array.dtype() };
+        lock(&self.0.states).entry(name.into()).or_insert(meta);
+        self.write_state(name, array)
     }
 
     /// A piece of state as it stands.

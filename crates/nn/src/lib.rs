@@ -36,11 +36,14 @@ pub use activation::Activation;
 pub use init::Init;
 pub use layers::*;
 pub use loss::{Ctc, Loss, MarginRanking, Reduction, TripletMargin};
-pub use metrics::Metric;
+pub use metrics::{Average, ClassScores, Confusion, Metric};
 pub use optim::{
     Adadelta, Adagrad, Adam, Adamax, Clip, Lion, Nadam, Optimizer, RmsProp, Settings, Sgd, minimize,
 };
 pub use progress::Progress;
-pub use schedule::{Plateau, Schedule};
+pub use schedule::{Plateau, PlateauStanding, Schedule};
 pub use scope::{Mode, Parameter, Role, Row, Scope};
-pub use train::{Epoch, FitOptions, History, Observer, Scores, Silent, Start, Step, Trainer};
+pub use train::{
+    Drawn, EarlyStopping, End, Epoch, FitOptions, History, Observer, Position, Recover, Recovery, RowShape, Scores,
+    Silent, Start, Step, TrainProgress, TrainState, Trainer, Watch, Wish,
+};

@@ -62,6 +62,8 @@ pub struct Scope<'g> {
     mode: Mode,
     seed: u64,
     input: Option<Tensor<'g>>,
+    /// Told in place of the steps done, where several batches make one step.
+    draws: Option<Tensor<'g>>,
     /// Names of the layers around, outermost first.
     path: Vec<String>,
     /// How often each path was taken, to tell `dense` from `dense_1`.
@@ -80,6 +82,7 @@ impl<'g> Scope<'g> {
             mode,
             seed,
             input: None,
+            draws: None,
             path: Vec::new(),
             taken: HashMap::new(),
             parameters: Vec::new(),
@@ -99,9 +102,21 @@ impl<'g> Scope<'g> {
         self.mode == Mode::Train
     }
 
-    /// The number of training steps done so far, a scalar `u32`.
+    /// What random operators draw by, a scalar `u32` that changes with each batch: the number of training
+    /// steps done so far; of the batches whose gradients are gathered for one step each has a number of
+    /// its own.
     pub fn step(&self) -> Tensor<'g> {
+        self.draws.unwrap_or_else(|| self.steps_done())
+    }
+
+    /// The number of updates done so far.
+    pub(crate) fn steps_done(&self) -> Tensor<'g> {
         self.graph.state_of(STEP, &[], DType::U32)
+    }
+
+    /// Has random operators draw by another number.
+    pub(crate) fn draw_by(&mut self, draws: Tensor<'g>) {
+        self.draws = Some(draws);
     }
 
     /// Builds a whole model on the input that a person gives.

@@ -91,7 +91,7 @@ fn logistic_regression_learns_and() {
         .metrics(&[Metric::Accuracy, Metric::BinaryAccuracy { threshold: 0.0 }]);
     fit(&mut trainer, &x, &y, &options(300, 4)).unwrap();
     let scores = block_on(trainer.evaluate((&x, &y), 4)).unwrap();
-    assert_eq!(scores.metrics, [("accuracy", 1.0), ("binary_accuracy", 1.0)]);
+    assert_eq!(scores.metrics, [("accuracy".into(), 1.0), ("binary_accuracy".into(), 1.0)]);
     let logits = block_on(trainer.predict(&x, 3)).unwrap();
     assert_eq!(logits.shape()[..], [4, 1]);
     assert!(logits.as_f32().unwrap().iter().zip([-1.0, -1.0, -1.0, 1.0]).all(|(z, sign)| z * sign > 0.0));
@@ -113,7 +113,7 @@ fn a_small_network_learns_xor() {
         trainer(mlp(), Loss::sparse_cross_entropy(), Adam::new(0.05)).seed(3).metrics(&[Metric::Accuracy]);
     let losses = fit(&mut trainer, &x, &y, &options(200, 4)).unwrap();
     assert!(losses[199] < 0.05, "{}", losses[199]);
-    assert_eq!(block_on(trainer.evaluate((&x, &y), 4)).unwrap().metrics, [("accuracy", 1.0)]);
+    assert_eq!(block_on(trainer.evaluate((&x, &y), 4)).unwrap().figure("accuracy"), Some(1.0));
 }
 
 #[test]

@@ -84,6 +84,40 @@ impl Loss {
         Some(CrossEntropy { label_smoothing, class_weights: class_weights.clone(), ignore_index })
     }
 
+    /// The loss whose mean is that of -log(probability of the truth), where predictions are probabilities or
+    /// give some.
+    pub(crate) fn log_loss(&self) -> Option<Loss> {
+        let none = Vec::new;
+        Some(match *self {
+            Loss::BinaryCrossEntropy { from_logits, .. } | Loss::BinaryFocal { from_logits, .. } => {
+                Loss::BinaryCrossEntropy { from_logits, label_smoothing: 0.0, pos_weight: none() }
+            }
+            Loss::CrossEntropy { from_logits, .. } | Loss::Focal { from_logits, .. } => {
+                Loss::CrossEntropy { from_logits, label_smoothing: 0.0, class_weights: none() }
+            }
+            Loss::SparseCrossEntropy { from_logits, ignore_index, .. } => Loss::SparseCrossEntropy {
+                from_logits,
+                label_smoothing: 0.0,
+                class_weights: none(),
+                ignore_index,
+            },
+            Loss::NegativeLogLikelihood { ignore_index, .. } => {
+                Loss::NegativeLogLikelihood { class_weights: none(), ignore_index }
+            }
+            _ => return None,
+        })
+    }
+
+    /// The target that does not count.
+    pub(crate) fn ignore_index(&self) -> Option<i32> {
+        match *self {
+            Loss::SparseCrossEntropy { ignore_index, .. } | Loss::NegativeLogLikelihood { ignore_index, .. } => {
+                ignore_index
+            }
+            _ => None,
+        }
+    }
+
     /// The cross-entropies of predictions with class numbers or shares.
     #[track_caller]
     pub(super) fn cross_entropy_of<'g>(

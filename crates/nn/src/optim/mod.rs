@@ -69,17 +69,36 @@ impl<O: Optimizer + ?Sized> Optimizer for Box<O> {
 /// Build it last: updates write over parameters, so everything else must have read them.
 #[track_caller]
 pub fn minimize<'g>(scope: &mut Scope<'g>, optimizer: &dyn Optimizer, loss: Tensor<'g>) -> Vec<Tensor<'g>> {
-    let graph = scope.graph();
-    let settings = optimizer.settings();
+    let (names, parameters) = learned(scope);
+    let gradients = scope.graph().gradients(loss, &parameters);
+    update(scope, optimizer, &names, &parameters, &gradients);
+    gradients
+}
+
+/// Names and values of the trainable parameters that the scope was asked for.
+pub(crate) fn learned<'g>(scope: &Scope<'g>) -> (Vec<String>, Vec<Tensor<'g>>) {
     let learned = scope.parameters().iter().filter(|p| p.role == Role::Trainable);
     let names: Vec<String> = learned.map(|p| p.name.clone()).collect();
-    let parameters: Vec<Tensor<'g>> = names.iter().filter_map(|name| graph.find(name)).collect();
-    let gradients = graph.gradients(loss, &parameters);
-    let clipped = settings.clip.map_or(gradients.clone(), |clip| clip.apply(&gradients));
-    let count = scope.step();
+    let parameters = names.iter().filter_map(|name| scope.graph().find(name)).collect();
+    (names, parameters)
+}
+
+/// Clipping, updates by these gradients, and the count of the step.
+#[track_caller]
+pub(crate) fn update<'g>(
+    scope: &mut Scope<'g>,
+    optimizer: &dyn Optimizer,
+    names: &[String],
+    parameters: &[Tensor<'g>],
+    gradients: &[Tensor<'g>],
+) {
+    let graph = scope.graph();
+    let settings = optimizer.settings();
+    let clipped = settings.clip.map_or(gradients.to_vec(), |clip| clip.apply(gradients));
+    let count = scope.steps_done();
     let step = count.cast(DType::F32) + 1.0;
     let lr = scope.optimizer_state(LR.into(), &[], Init::Constant(settings.lr));
-    for ((name, parameter), gradient) in names.iter().zip(parameters).zip(clipped) {
+    for ((name, &parameter), gradient) in names.iter().zip(parameters).zip(clipped) {
         let mut keep = |slot: &str| {
             let init = Init::Constant(optimizer.start(slot));
             scope.optimizer_state(format!("optimizer.{name}.{slot}"), &parameter.shape(), init)
@@ -94,5 +113,4 @@ pub fn minimize<'g>(scope: &mut Scope<'g>, optimizer: &dyn Optimizer, loss: Tens
     if let Ok(one) = Array::u32(&[], [1]) {
         graph.update(count, count + graph.constant(one));
     }
-    gradients
 }

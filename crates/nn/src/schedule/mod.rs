@@ -2,7 +2,7 @@
 
 mod plateau;
 
-pub use plateau::Plateau;
+pub use plateau::{Plateau, PlateauStanding};
 
 /// The learning rate as a function of the number of steps done, with Keras's formulas and names, or
 /// PyTorch's where Keras has none. A rate that follows from how training goes is a [`Plateau`].

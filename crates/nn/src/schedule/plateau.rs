@@ -1,3 +1,5 @@
+use serde::{Deserialize, Serialize};
+
 /// A factor for the learning rate that shrinks when a figure no longer improves: PyTorch's
 /// `ReduceLROnPlateau`, whose defaults these are. Keras reduces one epoch earlier for the same patience.
 ///
@@ -21,6 +23,19 @@ pub struct Plateau {
     best: f64,
     failures: u64,
     cooling: u64,
+}
+
+/// How a [`Plateau`] stands.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlateauStanding {
+    /// What the learning rate is multiplied by.
+    pub scale: f64,
+    /// The best figure so far, once there was one.
+    pub best: Option<f64>,
+    /// Figures in a row that did not improve.
+    pub failures: u64,
+    /// Figures to come that do not count.
+    pub cooling: u64,
 }
 
 impl Default for Plateau {
@@ -66,6 +81,19 @@ impl Plateau {
     /// For figures that should rise, as an accuracy.
     pub fn higher_is_better(self) -> Self {
         Plateau { higher_is_better: true, ..self }
+    }
+
+    /// How it stands.
+    pub(crate) fn standing(&self) -> PlateauStanding {
+        let best = Some(self.best).filter(|best| !best.is_nan());
+        PlateauStanding { scale: self.scale, best, failures: self.failures, cooling: self.cooling }
+    }
+
+    /// Goes on from where another one like it stood.
+    pub(crate) fn resume(&mut self, standing: &PlateauStanding) {
+        self.scale = standing.scale;
+        self.best = standing.best.unwrap_or(f64::NAN);
+        (self.failures, self.cooling) = (standing.failures, standing.cooling);
     }
 
     /// What to multiply the learning rate by, as things stand.

@@ -31,12 +31,34 @@ impl Trainer {
         }
     }
 
+    /// As [`Trainer::take_features`], of targets.
+    pub(super) fn take_targets(&mut self, row: Shape, dtype: DType) -> Result<()> {
+        match self.targets {
+            Some((known, known_dtype)) if (known, known_dtype) != (row, dtype) => Err(Error::shape(format!(
+                "the model was built for targets of {known} {known_dtype} per row, {row} {dtype} were given"
+            ))),
+            _ => {
+                self.targets = Some((row, dtype));
+                Ok(())
+            }
+        }
+    }
+
     pub(super) fn check_features(&mut self, features: &Array) -> Result<()> {
         let shape = features.shape();
         if shape.rank() == 0 || shape[0] == 0 {
             return Err(Error::shape(format!(
                 "features are [rows, ...] with at least one row, {shape} was given"
             )));
+        }
+        self.check_row(features)
+    }
+
+    /// Whether features of any number of rows have the shape of those before.
+    pub(super) fn check_row(&mut self, features: &Array) -> Result<()> {
+        let shape = features.shape();
+        if shape.rank() == 0 {
+            return Err(Error::shape(format!("features are [rows, ...], {shape} was given")));
         }
         self.take_features(shape.without(|axis| axis == 0), features.dtype())
     }
@@ -51,7 +73,7 @@ impl Trainer {
                 targets.shape()
             )));
         }
-        Ok(())
+        self.take_targets(targets.shape().without(|axis| axis == 0), targets.dtype())
     }
 
     /// Whether the model, which is built, can take these numbers.

@@ -24,9 +24,9 @@ impl Trainer {
     ) -> Result<GradientReport> {
         self.check_pair((features, targets))?;
         let rows = data::rows(features);
-        self.prepare(Kind::Train, rows, Some(targets))?;
+        self.prepare(Kind::Train, rows)?;
         let graph = Graph::new();
-        let Built { scope, total, .. } = self.forward(&graph, Kind::Train, rows, Some(targets))?;
+        let Built { scope, total, .. } = self.forward(&graph, Kind::Train, rows)?;
         let Some((loss, _)) = total else { return Err(Error::internal("a batch has no loss")) };
         let mut values =
             vec![(FEATURES.to_string(), features.clone()), (TARGETS.to_string(), targets.clone())];
@@ -50,9 +50,9 @@ impl Trainer {
     pub async fn find_nonfinite(&mut self, features: &Array, targets: &Array) -> Result<Option<NonFinite>> {
         self.check_pair((features, targets))?;
         let rows = data::rows(features);
-        self.prepare(Kind::Train, rows, Some(targets))?;
+        self.prepare(Kind::Train, rows)?;
         let graph = Graph::new();
-        let Built { mut scope, total, .. } = self.forward(&graph, Kind::Train, rows, Some(targets))?;
+        let Built { mut scope, total, .. } = self.forward(&graph, Kind::Train, rows)?;
         let Some((loss, _)) = total else { return Err(Error::internal("a batch has no loss")) };
         minimize(&mut scope, &*self.optimizer, loss);
         let inputs = [(FEATURES.to_string(), features.clone()), (TARGETS.to_string(), targets.clone())];

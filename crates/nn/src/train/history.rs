@@ -1,16 +1,13 @@
 use std::ops::ControlFlow;
 
-/// Loss and metrics as means over rows.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Scores {
-    /// The mean loss with the penalties of the layers.
-    pub loss: f64,
-    /// The metrics by name, in the order they were asked for.
-    pub metrics: Vec<(&'static str, f64)>,
-}
+use anygrad_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::scores::Scores;
+use super::state::TrainState;
 
 /// What one epoch gave.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
     /// Counted from 1 over all calls of `fit`.
     pub number: u64,
@@ -20,11 +17,29 @@ pub struct Epoch {
     pub validation: Option<Scores>,
 }
 
+/// Why a call of `fit` ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    /// All epochs were done.
+    #[default]
+    Finished,
+    /// The observer asked for it. Another call goes on from where it stands.
+    Stopped,
+    /// What [`EarlyStopping`](crate::EarlyStopping) watches no longer improved.
+    StoppedEarly,
+}
+
 /// The epochs of one call of `fit`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
     /// In order.
     pub epochs: Vec<Epoch>,
+    /// Why there are no more.
+    pub end: End,
+    /// The epoch whose parameters the model has, where those of the best were restored.
+    pub restored: Option<u64>,
+    /// How often the device was lost and training went on.
+    pub recoveries: usize,
 }
 
 impl History {
@@ -50,6 +65,31 @@ pub struct Start {
     pub steps: usize,
     /// Rows in the epoch.
     pub rows: usize,
+    /// Steps of it that were done before, where training goes on in the midst of an epoch.
+    pub steps_done: usize,
+}
+
+/// What an observer wants of the training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wish {
+    /// That it goes on.
+    #[default]
+    GoOn,
+    /// Its state as it stands now, for [`Observer::on_state`].
+    Save,
+    /// That `fit` ends here; [`Trainer::state`](crate::Trainer::state) then tells how it stands.
+    Stop,
+}
+
+/// A lost device, and where training goes on.
+#[derive(Clone, Debug)]
+pub struct Recovery {
+    /// What happened.
+    pub error: Error,
+    /// The number of updates in the state that training goes on from.
+    pub steps: u64,
+    /// Whole epochs in that state. Steps and epochs after it come again, as they were.
+    pub epochs: u64,
 }
 
 /// A step that was handed to the device.
@@ -77,6 +117,20 @@ pub trait Observer {
     fn report_every(&self) -> Option<usize> {
         None
     }
+
+    /// Asked after each step, and after each epoch and its validation.
+    fn wish(&mut self) -> Wish {
+        Wish::GoOn
+    }
+
+    /// A state that was wished for, as it was then: it comes a few steps later, as nothing waits for it,
+    /// and before `fit` returns. An error ends the training.
+    fn on_state(&mut self, _state: &TrainState) -> Result<()> {
+        Ok(())
+    }
+
+    /// The device was lost, and training goes on with another.
+    fn on_recovery(&mut self, _recovery: &Recovery) {}
 
     /// An epoch is over. `Break` ends the training.
     fn on_epoch_end(&mut self, _epoch: &Epoch) -> ControlFlow<()> {

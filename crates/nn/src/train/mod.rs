@@ -1,25 +1,39 @@
-//! Training: programs by batch size, epochs, evaluation, prediction.
+//! Training: programs by batch size, epochs, evaluation, prediction, and the state that going on needs.
 
 mod data;
 mod debug;
+mod early;
 mod fit;
+mod gather;
 mod history;
+mod predict;
 mod programs;
+mod recover;
+mod scores;
+mod state;
 mod summary;
+mod sums;
 #[cfg(not(target_arch = "wasm32"))]
 mod tune;
 
-pub use fit::FitOptions;
-pub use history::{Epoch, History, Observer, Scores, Silent, Start, Step};
+pub use early::{EarlyStopping, Watch};
+pub use fit::{Drawn, FitOptions};
+pub use history::{End, Epoch, History, Observer, Recovery, Silent, Start, Step, Wish};
+pub use recover::Recover;
+pub use scores::Scores;
+pub use state::{Position, RowShape, TrainProgress, TrainState};
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anygrad_core::{Array, DType, Error, Result, Shape};
 use anygrad_gpu::{Program, Session};
 
+use crate::metrics::Tally;
 use crate::optim::LR;
 use crate::{Layer, Loss, Metric, Optimizer, Parameter, Plateau, Role, Schedule};
+use fit::Transform;
 use programs::Kind;
+use sums::Collecting;
 
 /// A model with all that is needed to train it.
 ///
@@ -33,19 +47,35 @@ pub struct Trainer {
     metrics: Vec<Metric>,
     schedule: Option<Schedule>,
     plateau: Option<Plateau>,
+    transform: Option<Box<Transform>>,
     seed: u64,
     /// Compiled when first needed; the last batch of an epoch has a size of its own.
     programs: HashMap<(Kind, usize), Program>,
     /// Shape of one row of features, and their dtype, once known.
     features: Option<(Shape, DType)>,
+    /// The same of targets.
+    targets: Option<(Shape, DType)>,
     /// Shape of one row of predictions, once known.
     predictions: Option<Shape>,
     /// What the features must stay below, where they are indices.
     vocabulary: Option<usize>,
     /// The state whose starting values were written.
     parameters: Vec<Parameter>,
+    /// What is summed over batches, once the model is built.
+    tally: Option<Tally>,
+    /// Scores of the rows of training and of evaluation.
+    collecting: [Collecting; 2],
     steps: u64,
     epochs: u64,
+    /// Where in an epoch the training stands, if not between two.
+    position: Option<Position>,
+    /// Whether there is state of the optimizer.
+    trained: bool,
+    /// Batch sizes that a restored state had state of stateful layers for.
+    carried: Vec<usize>,
+    /// How early stopping stands, and the parameters of the best epoch.
+    watch: Option<Watch>,
+    best: BTreeMap<String, Array>,
 }
 
 impl Trainer {
@@ -64,14 +94,23 @@ impl Trainer {
             metrics: Vec::new(),
             schedule: None,
             plateau: None,
+            transform: None,
             seed: 0,
             programs: HashMap::new(),
             features: None,
+            targets: None,
             predictions: None,
             vocabulary: None,
             parameters: Vec::new(),
+            tally: None,
+            collecting: Default::default(),
             steps: 0,
             epochs: 0,
+            position: None,
+            trained: false,
+            carried: Vec::new(),
+            watch: None,
+            best: BTreeMap::new(),
         }
     }
 
@@ -100,6 +139,16 @@ impl Trainer {
         self
     }
 
+    /// Changes each batch of [`Trainer::fit`] before its step, as augmentation does: a function of what
+    /// [`Drawn`] tells, so that a training that goes on draws as one that never stopped. Shapes stay.
+    pub fn transform(
+        mut self,
+        transform: impl Fn(&Drawn, Array, Array) -> Result<(Array, Array)> + Send + Sync + 'static,
+    ) -> Self {
+        self.transform = Some(Box::new(transform));
+        self
+    }
+
     /// The session that the model runs on.
     pub fn session(&self) -> &Session {
         &self.session
@@ -108,6 +157,11 @@ impl Trainer {
     /// The number of training steps done.
     pub fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// The number of whole epochs of [`Trainer::fit`] done.
+    pub fn epochs(&self) -> u64 {
+        self.epochs
     }
 
     /// The parameters of the model, without the optimizer's state and what stateful layers keep, in
@@ -174,7 +228,7 @@ impl Trainer {
     /// The sizes do not fit the model, or the device failed.
     pub fn build(&mut self, row_sizes: &[usize], dtype: DType) -> Result<()> {
         self.take_features(Shape::new(row_sizes)?, dtype)?;
-        self.prepare(Kind::Predict, 1, None)
+        self.prepare(Kind::Predict, 1)
     }
 
     /// One training step on a batch: features `[n, ...]` and targets `[n, ...]`. It returns before a
@@ -183,16 +237,19 @@ impl Trainer {
     /// # Errors
     /// The shapes do not fit the model, or the device failed.
     pub fn step(&mut self, features: &Array, targets: &Array) -> Result<()> {
-        self.check_features(features)?;
-        let rows = data::rows(features);
-        self.prepare(Kind::Train, rows, Some(targets))?;
-        if let Some(schedule) = &self.schedule {
-            let scale = self.plateau.as_ref().map_or(1.0, Plateau::scale);
-            self.session.write_state(LR, &Array::scalar((schedule.lr(self.steps) * scale) as f32))?;
-        }
+        self.check_pair((features, targets))?;
+        self.prepare(Kind::Train, data::rows(features))?;
+        self.set_rate()?;
         self.run(Kind::Train, features, Some(targets))?;
         self.steps += 1;
         Ok(())
+    }
+
+    /// Sets the learning rate of the next update where a schedule tells it.
+    fn set_rate(&self) -> Result<()> {
+        let Some(schedule) = &self.schedule else { return Ok(()) };
+        let scale = self.plateau.as_ref().map_or(1.0, Plateau::scale);
+        self.session.write_state(LR, &Array::scalar((schedule.lr(self.steps) * scale) as f32))
     }
 
     /// One training step, and the loss of the batch before it.
@@ -204,53 +261,5 @@ impl Trainer {
         let program = self.program(Kind::Train, data::rows(features))?;
         let loss = program.read(0).await?;
         Ok(loss.as_f32()?.first().copied().unwrap_or(f32::NAN))
-    }
-
-    /// Predictions `[n, ...]` for features `[n, ...]`, so many rows at a time.
-    ///
-    /// # Errors
-    /// The features do not fit the model, a number is not finite, the batch is 0, or the device
-    /// failed.
-    pub async fn predict(&mut self, features: &Array, batch_size: usize) -> Result<Array> {
-        let rows = data::rows(features);
-        let batch = data::batch_within(batch_size, rows)?;
-        self.check_features(features)?;
-        self.prepare(Kind::Predict, batch, None)?;
-        self.check_feature_numbers(features)?;
-        let mut numbers = Vec::new();
-        for first in (0..rows).step_by(batch) {
-            let order: Vec<usize> = (first..rows.min(first + batch)).collect();
-            self.prepare(Kind::Predict, order.len(), None)?;
-            self.run(Kind::Predict, &features.take_rows(&order)?, None)?;
-            let part = self.program(Kind::Predict, order.len())?.read(0).await?;
-            numbers.extend_from_slice(part.as_f32()?);
-        }
-        let row = self.predictions.map_or(Vec::new(), |shape| shape.to_vec());
-        Array::f32(&[&[rows], row.as_slice()].concat(), numbers)
-    }
-
-    /// Loss and metrics on other data, so many rows at a time; nothing is learned.
-    ///
-    /// # Errors
-    /// The data do not fit the model, a number is not finite, the batch is 0, or the device failed.
-    pub async fn evaluate(&mut self, data: (&Array, &Array), batch_size: usize) -> Result<Scores> {
-        let rows = data::rows(data.0);
-        let batch = data::batch_within(batch_size, rows)?;
-        self.check_pair(data)?;
-        self.prepare(Kind::Evaluate, batch, Some(data.1))?;
-        self.check_numbers(data)?;
-        self.evaluate_checked(data, batch).await
-    }
-
-    async fn evaluate_checked(&mut self, (x, y): (&Array, &Array), batch: usize) -> Result<Scores> {
-        let rows = data::rows(x);
-        self.reset_sums(Kind::Evaluate)?;
-        for first in (0..rows).step_by(batch) {
-            let order: Vec<usize> = (first..rows.min(first + batch)).collect();
-            let (x, y) = (x.take_rows(&order)?, y.take_rows(&order)?);
-            self.prepare(Kind::Evaluate, order.len(), Some(&y))?;
-            self.run(Kind::Evaluate, &x, Some(&y))?;
-        }
-        self.read_sums(Kind::Evaluate, rows).await
     }
 }

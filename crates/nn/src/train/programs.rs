@@ -1,17 +1,22 @@
 //! The graphs of training, evaluation and prediction, one program per batch size.
 
 use anygrad_core::{Array, Context, DType, Error, Result, Shape};
-use anygrad_gpu::{Pending, Program};
+use anygrad_gpu::Program;
 use anygrad_graph::{Graph, Tensor};
 
-use super::{Scores, Trainer, data};
-use crate::metrics::accumulate;
-use crate::{Mode, Scope, minimize};
+use super::Trainer;
+use crate::metrics::{Batch, Tally};
+use crate::{Mode, Role, Scope, minimize};
 
 /// What a program does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
+    /// One step on a batch.
     Train,
+    /// Adds a batch's gradients to those of the batches before it.
+    Gather,
+    /// One step by the gradients that were gathered; it has no rows.
+    Update,
     Evaluate,
     Predict,
 }
@@ -20,47 +25,43 @@ pub(super) enum Kind {
 pub(super) struct Built<'g> {
     pub(super) scope: Scope<'g>,
     pub(super) predictions: Tensor<'g>,
-    /// The loss with the penalties of the layers, and the metrics, where there are targets.
-    pub(super) total: Option<(Tensor<'g>, Vec<Tensor<'g>>)>,
+    /// The loss with the penalties of the layers, and what is summed over batches, where there are targets.
+    pub(super) total: Option<(Tensor<'g>, Batch<'g>)>,
 }
 
 pub(super) const FEATURES: &str = "features";
 pub(super) const TARGETS: &str = "targets";
 
 impl Kind {
-    /// The state that sums loss and metrics over an epoch: `[1 + metrics]`.
-    fn sums(self) -> &'static str {
-        match self {
-            Kind::Train => "train.sums",
-            Kind::Evaluate | Kind::Predict => "evaluate.sums",
-        }
+    /// Whether gradients are taken.
+    pub(super) fn learns(self) -> bool {
+        matches!(self, Kind::Train | Kind::Gather)
+    }
+
+    /// The states that sum over batches: of `f32`, `[2, m]`, and of counts, `[c]`.
+    pub(super) fn sums(self) -> (&'static str, &'static str) {
+        if self.learns() { ("train.sums", "train.counts") } else { ("evaluate.sums", "evaluate.counts") }
     }
 }
 
 impl Trainer {
     /// Compiles the program for so many rows, unless it is there, and writes the starting values of
-    /// state that no program had before. The features' shape is known already.
-    pub(super) fn prepare(&mut self, kind: Kind, rows: usize, targets: Option<&Array>) -> Result<()> {
+    /// state that no program had before. The shapes of features and targets are known already.
+    pub(super) fn prepare(&mut self, kind: Kind, rows: usize) -> Result<()> {
         if self.programs.contains_key(&(kind, rows)) {
             return Ok(());
         }
         let graph = Graph::new();
-        let Built { mut scope, predictions, total } = self.forward(&graph, kind, rows, targets)?;
-        let output = match total {
-            None => predictions,
-            Some((total, metrics)) => {
-                let means: Vec<_> = [total].into_iter().chain(metrics).collect();
-                accumulate(graph.state(kind.sums(), &[means.len()]), &means, rows);
-                if kind == Kind::Train {
-                    minimize(&mut scope, &*self.optimizer, total);
-                }
-                total
-            }
+        let (scope, outputs) = if kind == Kind::Update {
+            self.update(&graph)
+        } else {
+            let built = self.forward(&graph, kind, rows)?;
+            self.predictions = Some(built.predictions.shape().without(|axis| axis == 0));
+            self.vocabulary = built.scope.vocabulary();
+            self.tally = Some(self.tally_of(built.predictions)?);
+            self.finish(kind, rows, built)
         };
-        let program =
-            self.session.compile(&graph, &[output]).context(|| format!("batches of {rows} rows"))?;
-        self.predictions = Some(predictions.shape().without(|axis| axis == 0));
-        self.vocabulary = scope.vocabulary();
+        let program = self.session.compile(&graph, &outputs).context(|| format!("batches of {rows} rows"))?;
         for parameter in scope.parameters() {
             if self.parameters.iter().all(|known| known.name != parameter.name) {
                 let start = parameter.init.array(self.seed, &parameter.name, parameter.shape);
@@ -68,21 +69,56 @@ impl Trainer {
                 self.parameters.push(parameter.clone());
             }
         }
+        self.trained |= matches!(kind, Kind::Train | Kind::Update);
         self.programs.insert((kind, rows), program);
         Ok(())
     }
 
-    /// The model on so many rows, and, where there are targets and it is not for prediction, the loss.
-    pub(super) fn forward<'g>(
+    /// What is summed for these predictions.
+    fn tally_of(&self, predictions: Tensor<'_>) -> Result<Tally> {
+        Tally::new(&self.metrics, &self.loss, &predictions.shape())
+    }
+
+    /// Everything behind the model: sums and updates, and the outputs.
+    pub(super) fn finish<'g>(
         &self,
-        graph: &'g Graph,
         kind: Kind,
         rows: usize,
-        targets: Option<&Array>,
-    ) -> Result<Built<'g>> {
+        built: Built<'g>,
+    ) -> (Scope<'g>, Vec<Tensor<'g>>) {
+        let Built { mut scope, predictions, total } = built;
+        let Some((total, batch)) = total else { return (scope, vec![predictions]) };
+        let graph = scope.graph();
+        let (sums, counts) = kind.sums();
+        add(graph.state(sums, &[&[2], &batch.sums.shape()[..]].concat()), batch.sums);
+        if let Some(seen) = batch.counts {
+            let counts = graph.state_of(counts, &seen.shape(), DType::U32);
+            graph.update(counts, counts + seen);
+        }
+        match kind {
+            Kind::Train => drop(minimize(&mut scope, &*self.optimizer, total)),
+            Kind::Gather => super::gather::gather(&scope, total, rows),
+            _ => {}
+        }
+        (scope, [total].into_iter().chain(batch.scores).collect())
+    }
+
+    /// One step by gathered gradients.
+    fn update<'g>(&self, graph: &'g Graph) -> (Scope<'g>, Vec<Tensor<'g>>) {
+        let mut scope = Scope::new(graph, Mode::Train, self.seed);
+        let learned = self.parameters.iter().filter(|p| p.role == Role::Trainable);
+        super::gather::update(&mut scope, &*self.optimizer, learned);
+        (scope, Vec::new())
+    }
+
+    /// The model on so many rows, and, where there are targets and it is not for prediction, the loss.
+    pub(super) fn forward<'g>(&self, graph: &'g Graph, kind: Kind, rows: usize) -> Result<Built<'g>> {
         let (row, dtype) = self.features.ok_or_else(|| Error::internal("features of unknown shape"))?;
-        let mode = if kind == Kind::Train { Mode::Train } else { Mode::Evaluate };
+        let mode = if kind.learns() { Mode::Train } else { Mode::Evaluate };
         let mut scope = Scope::new(graph, mode, self.seed);
+        if kind == Kind::Gather {
+            super::gather::draw_by_batch(&mut scope);
+        }
         let x = graph.input(FEATURES, &[&[rows], &row[..]].concat(), dtype);
         let predictions = scope.model(&*self.model, x);
         graph.check()?;
@@ -92,14 +128,17 @@ impl Trainer {
                 predictions.shape()
             )));
         }
-        let total = targets.filter(|_| kind != Kind::Predict).map(|targets| {
-            let sizes = targets.shape().with(0, rows);
-            let y = graph.input(TARGETS, &sizes, targets.dtype());
-            let loss = graph.labelled("loss", || self.loss.mean(predictions, y));
-            let total = scope.penalized(loss);
-            let metrics = self.metrics.iter().map(|metric| metric.mean(&self.loss, predictions, y));
-            (total, metrics.collect())
-        });
+        let total = match (kind, self.targets) {
+            (Kind::Predict, _) | (_, None) => None,
+            (_, Some((row, dtype))) => {
+                let y = graph.input(TARGETS, &[&[rows], &row[..]].concat(), dtype);
+                let loss = graph.labelled("loss", || self.loss.mean(predictions, y));
+                graph.check()?;
+                let total = scope.penalized(loss);
+                let tally = self.tally_of(predictions)?;
+                Some((total, graph.labelled("metrics", || tally.batch(&self.loss, total, predictions, y))))
+            }
+        };
         Ok(Built { scope, predictions, total })
     }
 
@@ -110,37 +149,26 @@ impl Trainer {
 
     /// Runs a prepared program once.
     pub(super) fn run(&mut self, kind: Kind, x: &Array, y: Option<&Array>) -> Result<()> {
-        let program = self.program(kind, data::rows(x))?;
+        let program = self.program(kind, super::data::rows(x))?;
         program.write(FEATURES, x)?;
         if let Some(y) = y {
             program.write(TARGETS, y)?;
         }
         program.run()
     }
+}
 
-    /// Starts an epoch's sums at 0.
-    pub(super) fn reset_sums(&self, kind: Kind) -> Result<()> {
-        let shape = Shape::new(&[1 + self.metrics.len()])?;
-        self.session.write_state(kind.sums(), &Array::zeros(shape, DType::F32))
+/// Adds x `[m]` to sums `[2, m]`: the sums, and the sums of what rounding lost of them (Knuth's two-sum).
+fn add<'g>(sums: Tensor<'g>, x: Tensor<'g>) {
+    if x.is_poison() || sums.is_poison() {
+        return;
     }
-
-    /// The means over the rows since the sums were reset.
-    pub(super) async fn read_sums(&self, kind: Kind, rows: usize) -> Result<Scores> {
-        Ok(self.scores(&self.session.read_state(kind.sums()).await?, rows))
-    }
-
-    /// The sums as they are after the steps so far, without waiting for these.
-    pub(super) fn ask_for_sums(&self, kind: Kind) -> Result<Pending> {
-        self.session.read_state_later(kind.sums())
-    }
-
-    /// The means of sums over so many rows.
-    pub(super) fn scores(&self, sums: &Array, rows: usize) -> Scores {
-        let means: Vec<f64> = sums.to_f64().iter().map(|sum| sum / rows.max(1) as f64).collect();
-        let figures = self.metrics.iter().zip(&means[1..]);
-        Scores {
-            loss: means[0],
-            metrics: figures.map(|(metric, &mean)| (metric.name(), metric.of_mean(mean))).collect(),
-        }
-    }
+    let graph = sums.graph();
+    let (high, low, x) = (sums.narrow(0, 0..1), sums.narrow(0, 1..2), x.unsqueeze(0));
+    let total = high + x;
+    let added = total - high;
+    let lost = (high - (total - added)) + (x - added);
+    let shape = Shape::new(&[2, 1]).unwrap_or(Shape::SCALAR);
+    let is_low = graph.constant(Array::from_f64(shape, DType::F32, &[0.0, 1.0]));
+    graph.update(sums, is_low.gt(0.5).select(low + lost, total));
 }

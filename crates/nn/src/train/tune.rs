@@ -1,12 +1,11 @@
 //! Tuning before training.
 
-use anygrad_core::{Array, Context, Error, Result};
+use anygrad_core::{Array, Context, Result};
 use anygrad_gpu::TuneReport;
 use anygrad_graph::Graph;
 
-use super::programs::{Built, Kind};
+use super::programs::Kind;
 use super::{Trainer, data};
-use crate::minimize;
 
 impl Trainer {
     /// Measures in which ways the operators of a training step on so many rows run fastest on the
@@ -23,10 +22,8 @@ impl Trainer {
         self.check_pair((features, targets))?;
         let rows = data::batch_within(batch_size, data::rows(features))?;
         let graph = Graph::new();
-        let Built { mut scope, total, .. } = self.forward(&graph, Kind::Train, rows, Some(targets))?;
-        let Some((total, metrics)) = total else { return Err(Error::internal("a batch has no loss")) };
-        minimize(&mut scope, &*self.optimizer, total);
-        let outputs: Vec<_> = [total].into_iter().chain(metrics).collect();
+        let built = self.forward(&graph, Kind::Train, rows)?;
+        let (_, outputs) = self.finish(Kind::Train, rows, built);
         let report =
             self.session.tune(&graph, &outputs).await.context(|| format!("batches of {rows} rows"))?;
         // They were compiled by other choices.
