@@ -108,6 +108,10 @@ pub(crate) fn guard<T>(
             let error = ManuallyDrop::into_inner(scopes).close();
             (ManuallyDrop::into_inner(value), error)
         })?;
+        if matches!(error, Some(wgpu::Error::Validation { .. })) {
+            // What was made on a lost device is not valid, and the loss may be told only when its work is done.
+            contain(state, || settle(device))?;
+        }
         let refusal = error.map(|error| refusal(state, error));
         if state.failed() {
             mem::forget(value);
@@ -122,6 +126,17 @@ pub(crate) fn guard<T>(
         }
     };
     guarded().map_err(|error| error.context(step))
+}
+
+/// Waits for all work, where that is possible, so that a loss is told.
+fn settle(device: &wgpu::Device) {
+    let poll = if cfg!(target_arch = "wasm32") {
+        wgpu::PollType::Poll
+    } else {
+        wgpu::PollType::Wait { submission_index: None, timeout: None }
+    };
+    // A timeout is the only error.
+    let _ = device.poll(poll);
 }
 
 /// Runs `call` and turns a panic into the failed state and an error.

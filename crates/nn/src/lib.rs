@@ -44,6 +44,6 @@ pub use progress::Progress;
 pub use schedule::{Plateau, PlateauStanding, Schedule};
 pub use scope::{Mode, Parameter, Role, Row, Scope};
 pub use train::{
-    Drawn, EarlyStopping, End, Epoch, FitOptions, History, Observer, Position, Recover, Recovery, RowShape, Scores,
-    Silent, Start, Step, TrainProgress, TrainState, Trainer, Watch, Wish,
+    Drawn, EarlyStopping, End, Epoch, FitOptions, History, Observer, Position, Recover, Recovery, RowShape,
+    Scores, Silent, Start, Step, TrainProgress, TrainState, Trainer, Watch, Wish,
 };

@@ -165,6 +165,9 @@ fn reports_come_late_and_are_those_of_their_step() {
     assert!(seen.0.len() >= ROWS / 2 / 4, "{:?}", seen.0);
     let mut later = means.iter();
     for loss in &seen.0 {
-        assert!(later.any(|mean| (mean - loss).abs() < 1e-13 * mean), "{loss} is not a mean of the steps after: {means:?}");
+        assert!(
+            later.any(|mean| (mean - loss).abs() < 1e-13 * mean),
+            "{loss} is not a mean of the steps after: {means:?}"
+        );
     }
 }

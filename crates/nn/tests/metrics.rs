@@ -26,7 +26,10 @@ fn evaluate(session: Session, loss: &Loss, metrics: &[Metric], x: &Array, y: &Ar
 fn near(scores: &Scores, name: &str, want: f64, tolerance: f64) {
     let got = scores.figure(name).unwrap_or_else(|| panic!("no {name} in {scores:?}"));
     let both_nan = got.is_nan() && want.is_nan();
-    assert!(both_nan || (got - want).abs() <= tolerance * want.abs().max(1.0), "{name}: {got}, wanted {want}");
+    assert!(
+        both_nan || (got - want).abs() <= tolerance * want.abs().max(1.0),
+        "{name}: {got}, wanted {want}"
+    );
 }
 
 fn f1_of(hits: f64, answered: f64, wanted: f64) -> [f64; 3] {
@@ -44,7 +47,8 @@ fn by_loops(classes: usize, pairs: &[(usize, usize)]) -> [[f64; 3]; 3] {
             (f1_of(hits, answered, wanted), answered, wanted)
         })
         .collect();
-    let occurring: Vec<_> = per_class.iter().filter(|(_, answered, wanted)| answered + wanted > 0.0).collect();
+    let occurring: Vec<_> =
+        per_class.iter().filter(|(_, answered, wanted)| answered + wanted > 0.0).collect();
     let hits = count(&|&(t, a)| t == a);
     let all = pairs.len() as f64;
     let mean = |figure: usize| occurring.iter().map(|c| c.0[figure]).sum::<f64>() / occurring.len() as f64;
@@ -62,7 +66,13 @@ fn auc_by_pairs(rows: &[(f64, bool)]) -> f64 {
     for (score, _) in rows.iter().filter(|row| row.1) {
         for (other, _) in rows.iter().filter(|row| !row.1) {
             pairs += 1.0;
-            order += if score > other { 1.0 } else if score == other { 0.5 } else { 0.0 };
+            order += if score > other {
+                1.0
+            } else if score == other {
+                0.5
+            } else {
+                0.0
+            };
         }
     }
     order / pairs
@@ -89,9 +99,11 @@ fn classes() {
     const ROWS: usize = 67;
     const CLASSES: usize = 5;
     let mut random = Random::new(8);
-    let logits: Vec<f32> = (0..ROWS * CLASSES).map(|_| (random.normal() * 4.0).round() as f32 / 4.0).collect();
+    let logits: Vec<f32> =
+        (0..ROWS * CLASSES).map(|_| (random.normal() * 4.0).round() as f32 / 4.0).collect();
     // Class 4 never occurs; some rows are padding.
-    let truths: Vec<i32> = (0..ROWS).map(|row| if row % 9 == 5 { -1 } else { random.below(4) as i32 }).collect();
+    let truths: Vec<i32> =
+        (0..ROWS).map(|row| if row % 9 == 5 { -1 } else { random.below(4) as i32 }).collect();
     let (x, y) =
         (Array::f32(&[ROWS, CLASSES], logits.clone()).unwrap(), Array::i32(&[ROWS], truths.clone()).unwrap());
     let loss = Loss::SparseCrossEntropy {
@@ -204,8 +216,7 @@ fn yes_and_no() {
         logits.iter().zip(&truths).map(|(&z, &t)| (usize::from(t > 0.5), usize::from(z > 0.0))).collect();
     let count = |truth, answer| pairs.iter().filter(|&&pair| pair == (truth, answer)).count() as f64;
     let [precision, recall, f1] = f1_of(count(1, 1), count(0, 1) + count(1, 1), count(1, 0) + count(1, 1));
-    let rows: Vec<(f64, bool)> =
-        logits.iter().zip(&truths).map(|(&z, &t)| (f64::from(z), t > 0.5)).collect();
+    let rows: Vec<(f64, bool)> = logits.iter().zip(&truths).map(|(&z, &t)| (f64::from(z), t > 0.5)).collect();
     let log_loss = rows.iter().map(|&(z, t)| if t { (1.0 + (-z).exp()).ln() } else { (1.0 + z.exp()).ln() });
     let log_loss = log_loss.sum::<f64>() / ROWS as f64;
     for session in sessions() {
@@ -249,7 +260,8 @@ fn labels() {
         let count = |f: &dyn Fn(&(f64, bool)) -> bool| rows.iter().filter(|row| f(row)).count() as f64;
         f1_of(count(&|r| r.0 > 0.5 && r.1), count(&|r| r.0 > 0.5), count(&|r| r.1))
     };
-    let log_loss = rows.iter().map(|&(p, t)| -(if t { p } else { 1.0 - p }).ln()).sum::<f64>() / rows.len() as f64;
+    let log_loss =
+        rows.iter().map(|&(p, t)| -(if t { p } else { 1.0 - p }).ln()).sum::<f64>() / rows.len() as f64;
     for session in sessions() {
         let loss = Loss::binary_cross_entropy_of_probabilities();
         let scores = evaluate(session, &loss, &metrics, &x, &y, 16);
@@ -273,16 +285,16 @@ fn numbers() {
     const ROWS: usize = 50;
     let mut random = Random::new(11);
     // Far from 0, where sums of squares would have no digits left; the last column does not vary.
-    let truths: Vec<f32> = (0..ROWS * 3)
-        .map(|i| if i % 3 == 2 { 7.0 } else { 10_000.0 + random.normal() as f32 })
-        .collect();
+    let truths: Vec<f32> =
+        (0..ROWS * 3).map(|i| if i % 3 == 2 { 7.0 } else { 10_000.0 + random.normal() as f32 }).collect();
     let numbers: Vec<f32> = truths.iter().map(|t| t + random.normal() as f32 * 0.5).collect();
     let x = Array::f32(&[ROWS, 3], numbers.clone()).unwrap();
     let y = Array::f32(&[ROWS, 3], truths.clone()).unwrap();
     let metrics = ["mae", "mse", "rmse", "r2", "mape"].map(|name| name.parse().unwrap());
     let pairs: Vec<(f64, f64)> =
         numbers.iter().zip(&truths).map(|(&p, &t)| (f64::from(p), f64::from(t))).collect();
-    let mean = |f: &dyn Fn(f64, f64) -> f64| pairs.iter().map(|&(p, t)| f(p, t)).sum::<f64>() / pairs.len() as f64;
+    let mean =
+        |f: &dyn Fn(f64, f64) -> f64| pairs.iter().map(|&(p, t)| f(p, t)).sum::<f64>() / pairs.len() as f64;
     let r2 = |column: usize| {
         let rows = || pairs.iter().skip(column).step_by(3);
         let mean = rows().map(|pair| pair.1).sum::<f64>() / ROWS as f64;

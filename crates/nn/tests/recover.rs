@@ -5,8 +5,8 @@
 use anygrad_core::{Array, Random};
 use anygrad_gpu::{Choice, Device, Session};
 use anygrad_nn::{
-    Activation, Adam, Average, BatchNorm, Dense, Dropout, Epoch, FitOptions, Loss, Metric, Observer, Recover, Recovery,
-    Sequential, Silent, Step, Trainer,
+    Activation, Adam, Average, BatchNorm, Dense, Dropout, Epoch, FitOptions, Loss, Metric, Observer, Recover,
+    Recovery, Sequential, Silent, Step, Trainer,
 };
 use pollster::block_on;
 
@@ -92,29 +92,60 @@ fn a_training_survives_its_device() {
     }
 }
 
-/// A device that is lost again and again before a new state is there.
-struct Unlucky(Choice);
-
-impl Observer for Unlucky {
-    fn on_recovery(&mut self, _: &Recovery) {
-        let _ = &self.0;
+/// Lost at any time: while kernels run, values are read, programs are made.
+#[test]
+fn at_any_time() {
+    let (x, y) = data();
+    let mut quiet = trainer(&open());
+    let want = block_on(quiet.fit((&x, &y), Some((&x, &y)), &options(None), &mut Silent)).unwrap();
+    let end = block_on(quiet.state()).unwrap();
+    // Enough for some in the middle of it, on a slow machine too.
+    let mut recoveries = 0;
+    for tenths in [1, 100, 500, 1000, 2000, 3000, 4000] {
+        let device = open();
+        let mut shaken = trainer(&device);
+        let recover = Some(Recover { every: Some(2), attempts: 1 });
+        let got = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(std::time::Duration::from_micros(tenths * 100));
+                device.destroy();
+            });
+            block_on(shaken.fit((&x, &y), Some((&x, &y)), &options(recover), &mut Silent)).unwrap()
+        });
+        recoveries += got.recoveries;
+        assert_eq!(got.epochs, want.epochs, "after {tenths} tenths of a millisecond");
+        if got.recoveries > 0 {
+            assert_eq!(block_on(shaken.state()).unwrap(), end);
+        }
     }
+    assert!(recoveries > 0, "the device was never lost in time");
 }
 
 #[test]
 fn without_the_option_the_loss_is_the_error() {
     let (x, y) = data();
-    let device = open();
-    let mut shaken = trainer(&device);
-    let mut observer = Destroyer::new(&device, 2);
-    let error = block_on(shaken.fit((&x, &y), None, &options(None), &mut observer)).unwrap_err();
-    assert!(error.is_device_lost() && observer.recoveries.is_empty(), "{error:?}");
-    let mut unlucky = Unlucky(Choice::Best);
+    for round in 0..6 {
+        let recover = (round % 2 == 1).then(|| Recover { attempts: 0, ..Recover::default() });
+        let device = open();
+        let mut shaken = trainer(&device);
+        let mut observer = Destroyer::new(&device, 2);
+        let error = block_on(shaken.fit((&x, &y), None, &options(recover), &mut observer)).unwrap_err();
+        assert!(error.is_device_lost() && observer.recoveries.is_empty(), "{error:?}");
+        assert_eq!(error.to_string().contains("lost 1 times after step 0"), recover.is_some(), "{error}");
+    }
+    // A trained model is lost with its device; one that was not built is not.
+    let mut trained = trainer(&open());
+    block_on(trained.fit((&x, &y), None, &options(None), &mut Silent)).unwrap();
     let device = open();
     let mut shaken = trainer(&device);
     device.destroy();
-    // Lost before there is a state to go on from.
-    let recover = Some(Recover::default());
-    let error = block_on(shaken.fit((&x, &y), None, &options(recover), &mut unlucky)).unwrap_err();
+    let recover = options(Some(Recover::default()));
+    assert_eq!(block_on(shaken.fit((&x, &y), None, &recover, &mut Silent)).unwrap().recoveries, 1);
+    assert_eq!(block_on(shaken.state()).unwrap(), block_on(trained.state()).unwrap());
+    let device = open();
+    let mut shaken = trainer(&device);
+    block_on(shaken.fit((&x, &y), None, &recover, &mut Silent)).unwrap();
+    device.destroy();
+    let error = block_on(shaken.fit((&x, &y), None, &recover, &mut Silent)).unwrap_err();
     assert!(error.is_device_lost(), "{error:?}");
 }

@@ -8,9 +8,9 @@ use std::ops::ControlFlow;
 use anygrad_core::{Array, DType, Random, Result};
 use anygrad_gpu::{Choice, Session};
 use anygrad_nn::{
-    Activation, Adam, Average, BatchNorm, Clip, Conv2d, Dense, Dropout, EarlyStopping, End, Epoch, FitOptions,
-    Flatten, History, Layer, Loss, Lstm, MaxPool2d, Metric, Observer, Plateau, Schedule, Sequential, Sgd, Silent,
-    Step, TrainProgress, TrainState, Trainer, Wish,
+    Activation, Adam, Average, BatchNorm, Clip, Conv2d, Dense, Dropout, EarlyStopping, End, Epoch,
+    FitOptions, Flatten, History, Loss, Lstm, MaxPool2d, Metric, Observer, Plateau, Schedule, Sequential,
+    Sgd, Silent, Step, TrainProgress, TrainState, Trainer, Wish,
 };
 use pollster::block_on;
 
@@ -46,6 +46,14 @@ fn through_a_file(state: &TrainState) -> TrainState {
     TrainState { tensors, progress }
 }
 
+#[track_caller]
+fn same(got: &TrainState, want: &TrainState, what: &str) {
+    let names = want.tensors.keys().chain(got.tensors.keys());
+    let other: Vec<&String> = names.filter(|&name| got.tensors.get(name) != want.tensors.get(name)).collect();
+    assert!(other.is_empty(), "{what}: {other:?} differ");
+    assert_eq!(got.progress, want.progress, "{what}");
+}
+
 /// A training of so many epochs in one, and in two with a stop after each of these steps: all losses, all
 /// figures, and the whole state at the end are the same.
 fn check(make: &dyn Fn() -> Trainer, sizes: &[usize], options: &FitOptions, stops: &[usize]) {
@@ -62,12 +70,12 @@ fn check(make: &dyn Fn() -> Trainer, sizes: &[usize], options: &FitOptions, stop
         drop(first);
         let mut second = make();
         second.restore(&state).unwrap();
-        assert_eq!(block_on(second.state()).unwrap(), state, "restored after step {stop}");
+        same(&block_on(second.state()).unwrap(), &state, &format!("restored after step {stop}"));
         let left = FitOptions { epochs: options.epochs - second.epochs() as usize, ..options.clone() };
         let rest = block_on(second.fit((&x, &y), validation, &left, &mut Silent)).unwrap();
         let epochs: Vec<&Epoch> = begun.epochs.iter().chain(&rest.epochs).collect();
         assert_eq!(epochs, want.epochs.iter().collect::<Vec<_>>(), "stopped after step {stop}");
-        assert_eq!(block_on(second.state()).unwrap(), end, "stopped after step {stop}");
+        same(&block_on(second.state()).unwrap(), &end, &format!("stopped after step {stop}"));
     }
 }
 
@@ -154,12 +162,11 @@ fn a_transform_draws_as_before() {
     assert_ne!(plain, other);
 }
 
-/// Rows of which every other label is wrong: the loss on clean ones rises again.
 #[test]
 fn early_stopping_goes_on_counting() {
     let make = || Trainer::new(session(), Dense::new(3), Loss::sparse_cross_entropy(), Sgd::new(3.0)).seed(1);
     let options = FitOptions { early_stopping: Some(EarlyStopping::new(2)), ..options(12, 5) };
-    check(&make, &[10, 4], &options, &[1, 4, 7, 8]);
+    check(&make, &[10, 4], &options, &[1, 2, 3, 4, 5]);
     let (x, y) = data(&[10, 4]);
     let mut trainer = make();
     let history = block_on(trainer.fit((&x, &y), Some((&x, &y)), &options, &mut Silent)).unwrap();
@@ -182,7 +189,11 @@ fn gathered_gradients_are_those_of_all_rows() {
         let mut trainer = Trainer::new(session(), model, Loss::sparse_cross_entropy(), adam);
         let options = FitOptions { accumulate, shuffle: false, ..options(3, batch_size) };
         let history = block_on(trainer.fit((&x, &y), None, &options, &mut Silent)).unwrap();
-        (history.losses(), trainer.steps(), block_on(trainer.read_parameter("dense.kernel")).unwrap().to_f64())
+        (
+            history.losses(),
+            trainer.steps(),
+            block_on(trainer.read_parameter("dense.kernel")).unwrap().to_f64(),
+        )
     };
     let whole = run(10, 1);
     // 4, 4 and 2 rows.
@@ -217,8 +228,9 @@ fn dropout_draws_anew_for_each_batch_of_an_update() {
     let mut on_host = Trainer::new(Session::interpreter(), Dropout::new(0.5), Loss::mse(), Sgd::new(0.0));
     let options = FitOptions { accumulate: 4, ..options(1, 2) };
     block_on(on_host.fit((&ones, &zeros), None, &options, &mut seen)).unwrap();
-    let per_batch: Vec<f64> =
-        (0..4).map(|i| seen.0[i] * (i + 1) as f64 - if i > 0 { seen.0[i - 1] * i as f64 } else { 0.0 }).collect();
+    let per_batch: Vec<f64> = (0..4)
+        .map(|i| seen.0[i] * (i + 1) as f64 - if i > 0 { seen.0[i - 1] * i as f64 } else { 0.0 })
+        .collect();
     assert!(per_batch.windows(2).any(|pair| (pair[0] - pair[1]).abs() > 1e-6), "{per_batch:?}");
     let history = block_on(trainer.fit((&ones, &zeros), None, &options, &mut Silent)).unwrap();
     assert!((history.last_loss() - seen.0[3]).abs() < 1e-6);
@@ -317,7 +329,11 @@ fn a_state_that_does_not_fit_changes_nothing() {
     let before = block_on(other.state()).unwrap();
     let error = other.restore(&bad).unwrap_err();
     assert!(error.is_input());
-    for part in ["dense.bias [8] f32 is missing", "dense.kernel is [2, 2] f32, wanted [4, 8] f32", "more [] f32 is not known"] {
+    for part in [
+        "dense.bias f32[8] is missing",
+        "dense.kernel is f32[2, 2], wanted f32[4, 8]",
+        "more f32[] is not known",
+    ] {
         assert!(error.to_string().contains(part), "{error}");
     }
     assert_eq!(block_on(other.state()).unwrap(), before);
@@ -327,13 +343,13 @@ fn a_state_that_does_not_fit_changes_nothing() {
         change(&mut state.progress);
         mlp().restore(&state).unwrap_err().to_string()
     };
-    assert!(refused(&|p| p.features.sizes = vec![5]).contains("wanted [5, 8]"));
+    assert!(refused(&|p| p.features.sizes = vec![5]).contains("wanted f32[5, 8]"));
     assert!(refused(&|p| p.features.sizes = vec![usize::MAX, 9]).contains("elements"));
     assert!(refused(&|p| p.features.dtype = "f8".into()).contains("\"f8\""));
     assert!(refused(&|p| p.plateau = None).contains("no plateau"));
     assert!(refused(&|p| p.targets = None).contains("without targets"));
     assert!(refused(&|p| p.position.as_mut().unwrap().batches = 9).contains("after 9 batches"));
-    assert!(refused(&|p| p.position = None).contains("train.sums [2, 1] f32 is not known"));
+    assert!(refused(&|p| p.position = None).contains("train.sums f32[2, 1] is not known"));
     assert!(refused(&|p| p.batch_sizes = vec![usize::MAX]).contains("elements"));
     // Another place in the epoch than the data have.
     other.restore(&good).unwrap();

@@ -111,9 +111,8 @@ impl Loss {
     /// The target that does not count.
     pub(crate) fn ignore_index(&self) -> Option<i32> {
         match *self {
-            Loss::SparseCrossEntropy { ignore_index, .. } | Loss::NegativeLogLikelihood { ignore_index, .. } => {
-                ignore_index
-            }
+            Loss::SparseCrossEntropy { ignore_index, .. }
+            | Loss::NegativeLogLikelihood { ignore_index, .. } => ignore_index,
             _ => None,
         }
     }

@@ -121,7 +121,13 @@ mod tests {
             for i in (0..rows).filter(|&i| truths[i] == 1) {
                 for j in (0..rows).filter(|&j| truths[j] == 0) {
                     pairs += 1.0;
-                    order += if scores[i] > scores[j] { 1.0 } else if scores[i] == scores[j] { 0.5 } else { 0.0 };
+                    order += if scores[i] > scores[j] {
+                        1.0
+                    } else if scores[i] == scores[j] {
+                        0.5
+                    } else {
+                        0.0
+                    };
                 }
             }
             assert!((column(&scores, &truths).roc() - order / pairs).abs() < 1e-15);

@@ -2,8 +2,8 @@
 
 use anygrad_core::{Error, Result};
 
-use super::tally::{Answers, Count, Sum};
 use super::Metric;
+use super::tally::{Answers, Count, Sum};
 use crate::Loss;
 
 impl Metric {

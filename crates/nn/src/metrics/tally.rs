@@ -150,7 +150,8 @@ impl Tally {
         let answers = self.answers;
         let asked = Asked { loss, answers, p, t };
         if !self.counts.is_empty() && p.shape().elements() / asked.width() > MAX_ANSWERS {
-            let message = format!("{} answers in a batch, {MAX_ANSWERS} can be counted", p.shape().elements());
+            let message =
+                format!("{} answers in a batch, {MAX_ANSWERS} can be counted", p.shape().elements());
             let failed = p.fail(Error::unsupported(message));
             return Batch { sums: failed, counts: None, scores: None };
         }

@@ -1,10 +1,11 @@
-//! Ending a training that no longer improves.
+//! What follows from an epoch's figures: a plateau lowers the learning rate, early stopping ends the training.
 
 use anygrad_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::Epoch;
-use crate::Metric;
+use super::{Epoch, FitOptions, Trainer};
+use crate::optim::LR;
+use crate::{Metric, Role};
 
 /// Ends a training when a figure no longer improves, as Keras's callback of that name.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,6 +120,53 @@ impl Watch {
             self.waited += 1;
         }
         better
+    }
+}
+
+impl Trainer {
+    /// Tells the plateau of an epoch's loss. A schedule looks at its scale in each step.
+    pub(super) async fn take_note(&mut self, loss: f64) -> Result<()> {
+        let Some(plateau) = &mut self.plateau else { return Ok(()) };
+        let change = plateau.scale().recip() * plateau.observe(loss);
+        if change != 1.0 && change.is_finite() && self.schedule.is_none() {
+            let lr = self.session.read_state(LR).await?.to_f64();
+            self.set_lr(lr.first().copied().unwrap_or(0.0) * change)?;
+        }
+        Ok(())
+    }
+
+    /// Tells early stopping of an epoch, and keeps the parameters of the best.
+    pub(super) async fn watch(&mut self, rule: &EarlyStopping, higher: bool, epoch: &Epoch) -> Result<()> {
+        let fresh = || Watch { monitor: rule.monitor.clone(), ..Watch::default() };
+        let mut watch = self.watch.take().filter(|watch| watch.monitor == rule.monitor).unwrap_or_else(fresh);
+        let is_best = watch.observe(rule, higher, epoch.number, rule.of(epoch));
+        self.watch = Some(watch);
+        if is_best && rule.restore_best {
+            for parameter in &self.parameters {
+                if matches!(parameter.role, Role::Trainable | Role::Fixed) {
+                    let value = self.session.read_state(&parameter.name).await?;
+                    self.best.insert(parameter.name.clone(), value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn has_waited(&self, options: &FitOptions) -> bool {
+        match (&options.early_stopping, &self.watch) {
+            (Some(rule), Some(watch)) => watch.monitor == rule.monitor && watch.waited >= rule.patience,
+            _ => false,
+        }
+    }
+
+    /// Gives the model the parameters of the best epoch, where they were kept; which epoch that was. The
+    /// next call of `fit` watches anew.
+    pub(super) fn restore_best(&mut self) -> Result<Option<u64>> {
+        let (best, watch) = (std::mem::take(&mut self.best), self.watch.take());
+        for (name, value) in &best {
+            self.session.write_state(name, value)?;
+        }
+        Ok(watch.filter(|_| !best.is_empty()).map(|watch| watch.best_epoch))
     }
 }
 

@@ -4,66 +4,10 @@ use anygrad_core::{Array, Error, Random, Result};
 
 use super::programs::Kind;
 use super::recover::Kept;
-use super::state::PendingState;
+use super::saving::Saving;
 use super::sums::PendingSums;
-use super::{
-    EarlyStopping, End, Epoch, History, Observer, Position, Recover, Scores, Start, Step, Trainer, Watch, Wish,
-    data,
-};
+use super::{Drawn, End, Epoch, FitOptions, History, Observer, Position, Scores, Start, Step, Trainer, data};
 use crate::metrics::Known;
-use crate::optim::LR;
-use crate::Role;
-
-/// How to train.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FitOptions {
-    /// How often all rows are used. Where a restored state stands in the midst of an epoch, the rest of
-    /// that is the first.
-    pub epochs: usize,
-    /// Rows per batch; the last batch of an epoch takes what is left.
-    pub batch_size: usize,
-    /// Batches per update of the parameters, which is by the gradient of all their rows together; the
-    /// last update of an epoch takes what is left.
-    pub accumulate: usize,
-    /// Whether each epoch takes the rows in another order, which depends on the trainer's seed and
-    /// the epoch alone.
-    pub shuffle: bool,
-    /// Whether training goes on when an epoch's loss is NaN or infinite.
-    pub allow_nan: bool,
-    /// Whether training ends when a figure no longer improves.
-    pub early_stopping: Option<EarlyStopping>,
-    /// Whether training goes on by itself when the device is lost.
-    pub recover: Option<Recover>,
-}
-
-impl Default for FitOptions {
-    /// One epoch of shuffled batches of 32, each a step.
-    fn default() -> Self {
-        FitOptions {
-            epochs: 1,
-            batch_size: 32,
-            accumulate: 1,
-            shuffle: true,
-            allow_nan: false,
-            early_stopping: None,
-            recover: None,
-        }
-    }
-}
-
-/// Which batch was drawn; see [`Trainer::transform`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Drawn {
-    /// The trainer's seed.
-    pub seed: u64,
-    /// Whole epochs before this one.
-    pub epoch: u64,
-    /// Batches of the epoch before this one.
-    pub batch: usize,
-}
-
-/// What is done to a batch before its step.
-pub(super) type Transform = dyn Fn(&Drawn, Array, Array) -> Result<(Array, Array)> + Send + Sync;
 
 /// Sets the orders of rows apart from other draws of the same seed.
 const ORDERS: u64 = 0x6F72_6465_7273;
@@ -79,8 +23,6 @@ struct Job<'a> {
     known: [Known; 2],
     /// Whether a larger figure is better for early stopping.
     higher: bool,
-    kept: Kept,
-    history: History,
 }
 
 impl Trainer {
@@ -100,22 +42,44 @@ impl Trainer {
         options: &FitOptions,
         observer: &mut dyn Observer,
     ) -> Result<History> {
-        let mut job = self.job(train, validation, options)?;
-        let end = loop {
-            match self.epochs_of(&mut job, observer).await {
-                Ok(end) => break end,
+        let last_epoch = self.epochs + options.epochs as u64;
+        let mut kept = Kept::new(options.recover);
+        let mut history = History::default();
+        loop {
+            match self
+                .fit_once(train, validation, options, last_epoch, &mut kept, &mut history, observer)
+                .await
+            {
+                Ok(()) => return Ok(history),
                 Err(error) => {
-                    let epochs = self.recover(&mut job.kept, error, observer).await?;
-                    job.history.epochs.retain(|epoch| epoch.number <= epochs);
-                    job.history.recoveries += 1;
+                    let epochs = self.recover(&mut kept, error, observer).await?;
+                    history.epochs.retain(|epoch| epoch.number <= epochs);
+                    history.recoveries += 1;
                 }
             }
-        };
-        job.history.end = end;
-        if end != End::Stopped {
-            job.history.restored = self.restore_best()?;
         }
-        Ok(job.history)
+    }
+
+    /// As long as the device is there.
+    #[allow(clippy::too_many_arguments, reason = "what stays when it is not")]
+    async fn fit_once(
+        &mut self,
+        train: (&Array, &Array),
+        validation: Option<(&Array, &Array)>,
+        options: &FitOptions,
+        last_epoch: u64,
+        kept: &mut Kept,
+        history: &mut History,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        kept.begin(self).await?;
+        let job = self.job(train, validation, options, last_epoch)?;
+        kept.begin(self).await?;
+        history.end = self.epochs_of(&job, kept, history, observer).await?;
+        if history.end != End::Stopped {
+            history.restored = self.restore_best()?;
+        }
+        Ok(())
     }
 
     /// Checks everything before anything is trained.
@@ -124,6 +88,7 @@ impl Trainer {
         train: (&'a Array, &'a Array),
         validation: Option<(&'a Array, &'a Array)>,
         options: &'a FitOptions,
+        last_epoch: u64,
     ) -> Result<Job<'a>> {
         let rows = data::rows(train.0);
         let batch = options.batch_size;
@@ -160,11 +125,9 @@ impl Trainer {
             train,
             validation,
             options,
-            last_epoch: self.epochs + options.epochs as u64,
+            last_epoch,
             known: [known_of(train.1), validation.map_or_else(Known::default, |((_, y), _)| known_of(y))],
             higher,
-            kept: Kept::new(options.recover),
-            history: History::default(),
         })
     }
 
@@ -196,10 +159,13 @@ impl Trainer {
     }
 
     /// All epochs that are left.
-    async fn epochs_of(&mut self, job: &mut Job<'_>, observer: &mut dyn Observer) -> Result<End> {
-        // After a lost device nothing is compiled.
-        self.prepare_steps(job.options.batch_size, job.options)?;
-        job.kept.begin(self).await?;
+    async fn epochs_of(
+        &mut self,
+        job: &Job<'_>,
+        kept: &mut Kept,
+        history: &mut History,
+        observer: &mut dyn Observer,
+    ) -> Result<End> {
         let mut saving = Saving::default();
         let mut end = End::Finished;
         while self.epochs < job.last_epoch {
@@ -207,7 +173,7 @@ impl Trainer {
                 end = End::StoppedEarly;
                 break;
             }
-            if self.epoch(job, &mut saving, observer).await?.is_break() {
+            if self.epoch(job, kept, history, &mut saving, observer).await?.is_break() {
                 end = End::Stopped;
                 break;
             }
@@ -222,7 +188,9 @@ impl Trainer {
     /// One epoch, or what is left of it. `Break` where the observer ended the training.
     async fn epoch(
         &mut self,
-        job: &mut Job<'_>,
+        job: &Job<'_>,
+        kept: &mut Kept,
+        history: &mut History,
         saving: &mut Saving,
         observer: &mut dyn Observer,
     ) -> Result<ControlFlow<()>> {
@@ -235,7 +203,13 @@ impl Trainer {
         let steps_done = self.position.map_or(0, |position| position.batches);
         let number = self.epochs + 1;
         let steps = rows.div_ceil(batch);
-        observer.on_epoch_start(&Start { epoch: number, last_epoch: job.last_epoch, steps, rows, steps_done });
+        observer.on_epoch_start(&Start {
+            epoch: number,
+            last_epoch: job.last_epoch,
+            steps,
+            rows,
+            steps_done,
+        });
         if self.position.is_none() {
             self.reset_sums(Kind::Train)?;
         }
@@ -249,7 +223,7 @@ impl Trainer {
                 asked = Some(self.ask_for_sums(Kind::Train, done)?);
             }
             let scores = self.take_finished(&mut asked).await?;
-            job.kept.after_step(self).await?;
+            kept.after_step(self).await?;
             observer.on_step(&Step { number: step + 1, rows: done, scores });
             if saving.fulfil(self, observer).await?.is_break() {
                 return Ok(ControlFlow::Break(()));
@@ -273,9 +247,9 @@ impl Trainer {
         if let Some(rule) = &options.early_stopping {
             self.watch(rule, job.higher, &epoch).await?;
         }
-        job.kept.after_epoch(self).await?;
+        kept.after_epoch(self).await?;
         let go_on = observer.on_epoch_end(&epoch);
-        job.history.epochs.push(epoch);
+        history.epochs.push(epoch);
         let wish = saving.fulfil(self, observer).await?;
         Ok(if go_on.is_break() { go_on } else { wish })
     }
@@ -325,82 +299,6 @@ impl Trainer {
         match asked.take_if(|_| is_ready) {
             Some(sums) => Ok(Some(self.take_sums(sums).await?)),
             None => Ok(None),
-        }
-    }
-
-    /// Tells the plateau of an epoch's loss. A schedule looks at its scale in each step.
-    async fn take_note(&mut self, loss: f64) -> Result<()> {
-        let Some(plateau) = &mut self.plateau else { return Ok(()) };
-        let change = plateau.scale().recip() * plateau.observe(loss);
-        if change != 1.0 && change.is_finite() && self.schedule.is_none() {
-            let lr = self.session.read_state(LR).await?.to_f64();
-            self.set_lr(lr.first().copied().unwrap_or(0.0) * change)?;
-        }
-        Ok(())
-    }
-
-    /// Tells early stopping of an epoch, and keeps the parameters of the best.
-    async fn watch(&mut self, rule: &EarlyStopping, higher: bool, epoch: &Epoch) -> Result<()> {
-        let fresh = || Watch { monitor: rule.monitor.clone(), ..Watch::default() };
-        let mut watch = self.watch.take().filter(|watch| watch.monitor == rule.monitor).unwrap_or_else(fresh);
-        let is_best = watch.observe(rule, higher, epoch.number, rule.of(epoch));
-        self.watch = Some(watch);
-        if is_best && rule.restore_best {
-            for parameter in &self.parameters {
-                if matches!(parameter.role, Role::Trainable | Role::Fixed) {
-                    let value = self.session.read_state(&parameter.name).await?;
-                    self.best.insert(parameter.name.clone(), value);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn has_waited(&self, options: &FitOptions) -> bool {
-        match (&options.early_stopping, &self.watch) {
-            (Some(rule), Some(watch)) => watch.monitor == rule.monitor && watch.waited >= rule.patience,
-            _ => false,
-        }
-    }
-
-    /// Gives the model the parameters of the best epoch, where they were kept; which epoch that was. The
-    /// next call of `fit` watches anew.
-    fn restore_best(&mut self) -> Result<Option<u64>> {
-        let (best, watch) = (std::mem::take(&mut self.best), self.watch.take());
-        for (name, value) in &best {
-            self.session.write_state(name, value)?;
-        }
-        Ok(watch.filter(|_| !best.is_empty()).map(|watch| watch.best_epoch))
-    }
-}
-
-/// A state that the observer wished for.
-#[derive(Default)]
-struct Saving(Option<PendingState>);
-
-impl Saving {
-    /// Hands over what has come and asks for the observer's wish. `Break` where that is to stop.
-    async fn fulfil(&mut self, trainer: &mut Trainer, observer: &mut dyn Observer) -> Result<ControlFlow<()>> {
-        self.deliver(false, observer).await?;
-        match observer.wish() {
-            Wish::GoOn => {}
-            Wish::Stop => return Ok(ControlFlow::Break(())),
-            Wish::Save => {
-                self.deliver(true, observer).await?;
-                self.0 = Some(trainer.state_later().await?);
-            }
-        }
-        Ok(ControlFlow::Continue(()))
-    }
-
-    async fn deliver(&mut self, wait: bool, observer: &mut dyn Observer) -> Result<()> {
-        let is_ready = match &self.0 {
-            Some(coming) => wait || coming.is_ready()?,
-            None => false,
-        };
-        match self.0.take_if(|_| is_ready) {
-            Some(coming) => observer.on_state(&coming.take().await?),
-            None => Ok(()),
         }
     }
 }

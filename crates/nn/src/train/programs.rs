@@ -75,7 +75,7 @@ impl Trainer {
     }
 
     /// What is summed for these predictions.
-    fn tally_of(&self, predictions: Tensor<'_>) -> Result<Tally> {
+    pub(super) fn tally_of(&self, predictions: Tensor<'_>) -> Result<Tally> {
         Tally::new(&self.metrics, &self.loss, &predictions.shape())
     }
 

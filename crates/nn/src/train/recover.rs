@@ -27,6 +27,8 @@ impl Default for Recover {
 pub(super) struct Kept {
     rule: Option<Recover>,
     state: Option<TrainState>,
+    /// Whether there was no model yet: without a state, training starts again.
+    anew: bool,
     coming: Option<PendingState>,
     steps: usize,
     /// Losses since the state changed.
@@ -38,9 +40,10 @@ impl Kept {
         Kept { rule, ..Kept::default() }
     }
 
-    /// Keeps the state as it stands, unless a training that goes on has one.
+    /// Keeps the state as it stands, unless there is one.
     pub(super) async fn begin(&mut self, trainer: &mut Trainer) -> Result<()> {
-        if self.rule.is_some() && self.state.is_none() {
+        self.anew |= self.state.is_none() && trainer.parameters.is_empty();
+        if self.rule.is_some() && self.state.is_none() && !trainer.parameters.is_empty() {
             self.state = Some(trainer.state().await?);
         }
         Ok(())
@@ -91,16 +94,16 @@ impl Trainer {
         error: Error,
         observer: &mut dyn Observer,
     ) -> Result<u64> {
-        let (Some(rule), Some(state)) = (kept.rule, &kept.state) else { return Err(error) };
-        if !error.is_device_lost() && !error.is_device_fault() {
+        let Some(rule) = kept.rule else { return Err(error) };
+        if !error.is_device_lost() && !error.is_device_fault() || kept.state.is_none() && !kept.anew {
             return Err(error);
         }
+        let progress = kept.state.as_ref().map(|state| &state.progress);
+        let (steps, epochs) = progress.map_or((0, 0), |progress| (progress.steps, progress.epochs));
         kept.losses += 1;
         if kept.losses > rule.attempts {
-            return Err(error.context(format!(
-                "the device was lost {} times after step {}",
-                kept.losses, state.progress.steps
-            )));
+            let times = kept.losses;
+            return Err(error.context(format!("the device was lost {times} times after step {steps}")));
         }
         // What was on its way is lost with the device.
         (kept.coming, kept.steps) = (None, 0);
@@ -110,8 +113,13 @@ impl Trainer {
             Ok(session) => session,
             Err(reopening) => return Err(error.context(format!("no device to go on with ({reopening})"))),
         };
-        self.restore(state)?;
-        let (steps, epochs) = (state.progress.steps, state.progress.epochs);
+        match &kept.state {
+            Some(state) => self.restore(state)?,
+            None => {
+                self.parameters.clear();
+                self.trained = false;
+            }
+        }
         observer.on_recovery(&Recovery { error, steps, epochs });
         Ok(epochs)
     }
