@@ -14,6 +14,7 @@ mod manifest;
 mod optimizer;
 mod sampled;
 mod schedule;
+mod trained;
 mod trajectory;
 mod weights;
 
@@ -44,7 +45,11 @@ pub async fn run(folder: &Path, entry: &Entry, session: &Session) -> Result<Outc
         let case = Case::load(folder, &entry.id)?;
         match case.manifest.kind {
             Kind::Optimizer => optimizer::run(&case, session).await,
-            Kind::Trajectory => trajectory::run(&case, session).await,
+            Kind::Trajectory => {
+                let mut outcome = trajectory::run(&case, session).await?;
+                trained::run(&case, session, &mut outcome).await?;
+                Ok(outcome)
+            }
             Kind::Sampled => sampled::run(&case, session).await,
             Kind::Op if case.op() == "lr_schedule" => schedule::run(&case),
             Kind::Op => expression::run(&case, session).await,
