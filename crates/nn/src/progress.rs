@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::{Epoch, Observer, Scores, Start, Step};
+use crate::{Epoch, Observer, Recovery, Scores, Start, Step};
 
 /// Shows each epoch as a bar with the loss so far, examples per second and the time left, and
 /// leaves a line with the epoch's figures behind.
@@ -56,6 +56,11 @@ impl Observer for Progress {
             self.bar.set_message(figures("", scores));
         }
         self.bar.set_position(step.rows as u64);
+    }
+
+    fn on_recovery(&mut self, recovery: &Recovery) {
+        self.bar.finish_and_clear();
+        eprintln!("{}; going on from step {}", recovery.error, recovery.steps);
     }
 
     fn report_every(&self) -> Option<usize> {

@@ -317,8 +317,8 @@ fn numbers() {
 }
 
 #[test]
-fn sums_keep_what_rounding_loses() {
-    // A first row of 2^24 and then ones: f32 would not see any of these.
+fn sums_in_parts_see_small_numbers_beside_large_ones() {
+    // A first row of 2^24 and then ones: one sum in f32 would not see any of these.
     let mut numbers = vec![1.0f32; 200];
     numbers[0] = 16_777_216.0;
     let x = Array::f32(&[200, 1], numbers).unwrap();
@@ -327,6 +327,13 @@ fn sums_keep_what_rounding_loses() {
         let scores = evaluate(session, &Loss::mae(), &[Metric::MeanAbsoluteError], &x, &y, 1);
         assert_eq!(scores.loss * 200.0, 16_777_216.0 + 199.0);
         near(&scores, "mae", scores.loss, 0.0);
+    }
+    // More batches than parts.
+    let x = Array::f32(&[1000, 1], vec![0.1; 1000]).unwrap();
+    let y = Array::f32(&[1000, 1], vec![0.0; 1000]).unwrap();
+    for session in sessions() {
+        let scores = evaluate(session, &Loss::mae(), &[Metric::MeanAbsoluteError], &x, &y, 1);
+        near(&scores, "mae", f64::from(0.1f32), 4.0 * f64::from(f32::EPSILON / 2.0));
     }
 }
 

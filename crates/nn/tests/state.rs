@@ -349,7 +349,7 @@ fn a_state_that_does_not_fit_changes_nothing() {
     assert!(refused(&|p| p.plateau = None).contains("no plateau"));
     assert!(refused(&|p| p.targets = None).contains("without targets"));
     assert!(refused(&|p| p.position.as_mut().unwrap().batches = 9).contains("after 9 batches"));
-    assert!(refused(&|p| p.position = None).contains("train.sums f32[2, 1] is not known"));
+    assert!(refused(&|p| p.position = None).contains("train.sums f32[256, 1] is not known"));
     assert!(refused(&|p| p.batch_sizes = vec![usize::MAX]).contains("elements"));
     // Another place in the epoch than the data have.
     other.restore(&good).unwrap();

@@ -87,7 +87,7 @@ impl Collected {
 /// What was summed over so many rows.
 pub(crate) struct Summed<'a> {
     pub(crate) rows: usize,
-    /// `[2, m]`: the sums, and what rounding lost of them.
+    /// `[parts, m]`.
     pub(crate) sums: &'a Array,
     pub(crate) counts: Option<&'a Array>,
 }
@@ -99,10 +99,11 @@ pub(crate) fn figures(
     summed: &Summed<'_>,
     all: Option<(&Known, &Collected)>,
 ) -> Scores {
-    let both = summed.sums.to_f64();
-    let (high, low) = both.split_at(both.len() / 2);
-    let sum = |(high, low): (&f64, &f64)| if high.is_finite() { high + low } else { *high };
-    let sums: Vec<f64> = high.iter().zip(low).map(sum).collect();
+    let parts = summed.sums.to_f64();
+    let mut sums = vec![0.0; tally.sums()];
+    for part in parts.chunks(sums.len()) {
+        sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+    }
     let counts = summed.counts.map(|counts| {
         debug_assert_eq!(counts.dtype(), DType::U32);
         counts.to_f64().into_iter().map(|count| count as u64).collect::<Vec<u64>>()
@@ -163,7 +164,11 @@ impl Made<'_> {
 
     fn figure(&self, metric: &Metric) -> f64 {
         let elements = (self.rows * self.tally.columns) as f64;
-        let answers = || self.count(Count::Answers);
+        let answers = || match (self.tally.count(self.counts, Count::Answers), self.tally.answers) {
+            (&[counted], _) => counted as f64,
+            (_, Answers::Classes(classes)) => elements / classes as f64,
+            _ => elements,
+        };
         match *metric {
             Metric::Accuracy => self.count(Count::Right) / answers(),
             Metric::BinaryAccuracy { threshold } => self.count(Count::RightOf(threshold)) / elements,

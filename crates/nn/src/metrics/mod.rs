@@ -1,8 +1,8 @@
 //! Figures beside the loss. What they need of a batch is summed on the device ([`tally`]), and read once
 //! for all batches; the host makes figures of it ([`figures`]) in double precision.
 //!
-//! Counts are integers, so they are exact up to 2^32 answers. Sums of `f32` keep what rounding loses in a
-//! second number. Areas under curves need all scores in their order: these come from the device while
+//! Counts are integers, so they are exact up to 2^32 answers. Sums of `f32` over batches stand in parts, which the
+//! host adds. Areas under curves need all scores in their order: these come from the device while
 //! later steps run, and are exact, ties included.
 
 mod average;
@@ -16,7 +16,7 @@ mod tally;
 pub use average::Average;
 pub use classes::{ClassScores, Confusion};
 pub(crate) use figures::{Collected, Known, Summed, figures};
-pub(crate) use tally::{Batch, Tally};
+pub(crate) use tally::{Batch, PARTS, Tally};
 
 /// A figure beside the loss. It is defined as scikit-learn's of that name, also where it has nothing to
 /// divide by; where that is an error there, as the area under the ROC of one class, it is NaN.

@@ -12,6 +12,10 @@ const MAX_ANSWERS: usize = 1 << 24;
 /// scikit-learn's divisor for targets of 0: the distance from 1 to the next number in double precision.
 const SMALLEST_TARGET: f64 = f64::EPSILON;
 
+/// Sums of `f32` over batches stand in so many parts, each of every so manyth batch: few additions round, and
+/// the host adds the parts in double precision.
+pub(crate) const PARTS: usize = 256;
+
 /// What the predictions of a loss say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answers {
@@ -59,7 +63,7 @@ pub(super) enum Sum {
 /// A count.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Count {
-    /// All answers to targets that are not ignored.
+    /// Answers to targets that are not ignored, where some may be.
     Answers,
     Right,
     /// Predictions on the targets' side of a border.
@@ -84,11 +88,17 @@ pub(crate) struct Tally {
     pub(crate) collects: bool,
 }
 
-/// What one batch adds to the sums, `[m]`, and to the counts, `[c]`, and its scores.
+/// What one batch adds to the sums and to the counts, `[c]`, and its scores.
 pub(crate) struct Batch<'g> {
-    pub(crate) sums: Tensor<'g>,
+    sums: Sums<'g>,
     pub(crate) counts: Option<Tensor<'g>>,
     pub(crate) scores: Option<Tensor<'g>>,
+}
+
+enum Sums<'g> {
+    /// A scalar and its factor.
+    One(Tensor<'g>, f64),
+    Line(Tensor<'g>),
 }
 
 impl Tally {
@@ -98,10 +108,12 @@ impl Tally {
         let columns = predictions.iter().skip(1).product::<usize>().max(1);
         let mut tally =
             Tally { answers, columns, sums: vec![(Sum::Loss, 1)], counts: Vec::new(), collects: false };
+        let ignores = matches!(answers, Answers::Classes(_)) && loss.ignore_index().is_some();
         for metric in metrics {
             metric.check(answers, loss)?;
             tally.collects |= metric.is_area();
-            let (sums, counts) = metric.needs();
+            let (sums, mut counts) = metric.needs();
+            counts.retain(|count| *count != Count::Answers || ignores);
             for &sum in sums {
                 let length = if sum == Sum::SquaredErrorsByColumn { columns } else { 1 };
                 if !tally.sums.iter().any(|(known, _)| *known == sum) {
@@ -153,13 +165,17 @@ impl Tally {
             let message =
                 format!("{} answers in a batch, {MAX_ANSWERS} can be counted", p.shape().elements());
             let failed = p.fail(Error::unsupported(message));
-            return Batch { sums: failed, counts: None, scores: None };
+            return Batch { sums: Sums::Line(failed), counts: None, scores: None };
         }
-        let sums = self.sums.iter().map(|&(sum, _)| match sum {
-            Sum::Loss => mean * rows as f64,
-            sum => asked.sum(sum),
-        });
-        let sums = in_line(graph, sums.collect());
+        let sums = if self.sums.len() == 1 {
+            Sums::One(mean, rows as f64)
+        } else {
+            let parts = self.sums.iter().map(|&(sum, _)| match sum {
+                Sum::Loss => mean * rows as f64,
+                sum => asked.sum(sum),
+            });
+            Sums::Line(in_line(graph, &parts.collect::<Vec<_>>()))
+        };
         let counts = self.counts.iter().map(|&(count, length)| asked.count(count).reshape(&[length]));
         let counts: Vec<Tensor<'g>> = counts.map(|count| count.cast(DType::U32)).collect();
         let counts = (!counts.is_empty()).then(|| graph.concat(&counts, 0));
@@ -179,23 +195,46 @@ fn part<'a, Q: PartialEq, T>(all: &[(Q, usize)], numbers: &'a [T], which: &Q) ->
     &[]
 }
 
+impl<'g> Batch<'g> {
+    /// How many sums there are.
+    pub(crate) fn width(&self) -> usize {
+        match self.sums {
+            Sums::One(..) => 1,
+            Sums::Line(line) => line.shape().elements(),
+        }
+    }
+
+    /// Adds to sums `[parts, m]` in one part, whose number is `part`, and goes to the next.
+    pub(crate) fn add_to(&self, sums: Tensor<'g>, part: Tensor<'g>) {
+        let graph = sums.graph();
+        let numbers: Vec<f64> = (0..PARTS).map(|part| part as f64).collect();
+        let column = Shape::new(&[PARTS, 1]).unwrap_or(Shape::SCALAR);
+        let column = graph.constant(Array::from_f64(column, DType::U32, &numbers));
+        let x = match self.sums {
+            Sums::One(x, factor) => x.broadcast_to(&sums.shape()) * factor,
+            Sums::Line(line) => line.broadcast_to(&sums.shape()),
+        };
+        graph.update(sums, sums + column.eq(part).select(x, 0.0));
+        let whole = |number: f64| graph.constant(Array::from_f64(Shape::SCALAR, DType::U32, &[number]));
+        let next = part + whole(1.0);
+        graph.update(part, next.eq(whole(PARTS as f64)).select(whole(0.0), next));
+    }
+}
+
 /// Scalars and vectors one behind the other, scalars without a kernel of their own.
-fn in_line<'g>(graph: &'g Graph, parts: Vec<Tensor<'g>>) -> Tensor<'g> {
-    let length: usize = parts.iter().map(|x| x.shape().elements()).sum();
+fn in_line<'g>(graph: &'g Graph, parts: &[Tensor<'g>]) -> Tensor<'g> {
     if parts.iter().any(|x| x.shape().rank() > 0) {
         let lines: Vec<_> = parts.iter().map(|x| x.reshape(&[x.shape().elements()])).collect();
         return graph.concat(&lines, 0);
     }
-    let line = graph.constant(Array::from_f64(
-        Shape::new(&[length]).unwrap_or(Shape::SCALAR),
-        DType::F32,
-        &(0..length).map(|place| place as f64).collect::<Vec<_>>(),
-    ));
-    // The last one at the end; those before it replace what stands in their places.
-    let mut parts = parts.into_iter().enumerate().rev();
-    let Some((_, last)) = parts.next() else { return line };
-    let last = last.broadcast_to(&[length]);
-    parts.fold(last, |later, (place, part)| line.le(place as f64).select(part, later))
+    let length = parts.len();
+    let places: Vec<f64> = (0..length).map(|place| place as f64).collect();
+    let line = Shape::new(&[length]).unwrap_or(Shape::SCALAR);
+    let line = graph.constant(Array::from_f64(line, DType::F32, &places));
+    // The last one everywhere; those before it replace what stands in their places.
+    let last = parts[length - 1].broadcast_to(&[length]);
+    let before = parts[..length - 1].iter().enumerate().rev();
+    before.fold(last, |later, (place, &part)| line.le(place as f64).select(part, later))
 }
 
 /// The predictions and targets of a batch, and what they mean.
@@ -298,12 +337,10 @@ impl<'g> Asked<'g, '_> {
 
     fn count(&self, count: Count) -> Tensor<'g> {
         match (count, self.answers) {
-            (Count::Answers, Answers::Classes(_)) => {
+            (Count::Answers, _) => {
                 let (_, truth) = self.classes();
-                let all = || integers(truth.graph(), &[], &[truth.shape().elements() as f64]);
-                self.counted(truth).map_or_else(all, |counted| counted.sum(&[0], false))
+                self.counted(truth).unwrap_or_else(|| truth.eq(truth)).sum(&[0], false)
             }
-            (Count::Answers, _) => integers(self.p.graph(), &[], &[self.p.shape().elements() as f64]),
             (Count::Right, Answers::Classes(_)) => {
                 let (answer, truth) = self.classes();
                 self.only_counted(answer.eq(truth), truth).sum(&[0], false)

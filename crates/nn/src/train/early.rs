@@ -161,8 +161,11 @@ impl Trainer {
 
     /// Gives the model the parameters of the best epoch, where they were kept; which epoch that was. The
     /// next call of `fit` watches anew.
-    pub(super) fn restore_best(&mut self) -> Result<Option<u64>> {
+    pub(super) fn restore_best(&mut self, options: &FitOptions) -> Result<Option<u64>> {
         let (best, watch) = (std::mem::take(&mut self.best), self.watch.take());
+        if !options.early_stopping.as_ref().is_some_and(|rule| rule.restore_best) {
+            return Ok(None);
+        }
         for (name, value) in &best {
             self.session.write_state(name, value)?;
         }

@@ -77,7 +77,7 @@ impl Trainer {
         kept.begin(self).await?;
         history.end = self.epochs_of(&job, kept, history, observer).await?;
         if history.end != End::Stopped {
-            history.restored = self.restore_best()?;
+            history.restored = self.restore_best(options)?;
         }
         Ok(())
     }

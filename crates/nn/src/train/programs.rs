@@ -1,11 +1,11 @@
 //! The graphs of training, evaluation and prediction, one program per batch size.
 
-use anygrad_core::{Array, Context, DType, Error, Result, Shape};
+use anygrad_core::{Array, Context, DType, Error, Result};
 use anygrad_gpu::Program;
 use anygrad_graph::{Graph, Tensor};
 
 use super::Trainer;
-use crate::metrics::{Batch, Tally};
+use crate::metrics::{Batch, PARTS, Tally};
 use crate::{Mode, Role, Scope, minimize};
 
 /// What a program does.
@@ -38,9 +38,12 @@ impl Kind {
         matches!(self, Kind::Train | Kind::Gather)
     }
 
-    /// The states that sum over batches: of `f32`, `[2, m]`, and of counts, `[c]`.
-    pub(super) fn sums(self) -> (&'static str, &'static str) {
-        if self.learns() { ("train.sums", "train.counts") } else { ("evaluate.sums", "evaluate.counts") }
+    /// The states that sum over batches: sums, `[parts, m]`, the part that is next, and counts, `[c]`.
+    pub(super) fn sums(self) -> [&'static str; 3] {
+        match self.learns() {
+            true => ["train.sums", "train.part", "train.counts"],
+            false => ["evaluate.sums", "evaluate.part", "evaluate.counts"],
+        }
     }
 }
 
@@ -89,8 +92,8 @@ impl Trainer {
         let Built { mut scope, predictions, total } = built;
         let Some((total, batch)) = total else { return (scope, vec![predictions]) };
         let graph = scope.graph();
-        let (sums, counts) = kind.sums();
-        add(graph.state(sums, &[&[2], &batch.sums.shape()[..]].concat()), batch.sums);
+        let [sums, part, counts] = kind.sums();
+        batch.add_to(graph.state(sums, &[PARTS, batch.width()]), graph.state_of(part, &[], DType::U32));
         if let Some(seen) = batch.counts {
             let counts = graph.state_of(counts, &seen.shape(), DType::U32);
             graph.update(counts, counts + seen);
@@ -156,19 +159,4 @@ impl Trainer {
         }
         program.run()
     }
-}
-
-/// Adds x `[m]` to sums `[2, m]`: the sums, and the sums of what rounding lost of them (Knuth's two-sum).
-fn add<'g>(sums: Tensor<'g>, x: Tensor<'g>) {
-    if x.is_poison() || sums.is_poison() {
-        return;
-    }
-    let graph = sums.graph();
-    let (high, low, x) = (sums.narrow(0, 0..1), sums.narrow(0, 1..2), x.unsqueeze(0));
-    let total = high + x;
-    let added = total - high;
-    let lost = (high - (total - added)) + (x - added);
-    let shape = Shape::new(&[2, 1]).unwrap_or(Shape::SCALAR);
-    let is_low = graph.constant(Array::from_f64(shape, DType::F32, &[0.0, 1.0]));
-    graph.update(sums, is_low.gt(0.5).select(low + lost, total));
 }

@@ -33,7 +33,7 @@ impl Trainer {
         let sizes = if progress.batch_sizes.is_empty() { &[1][..] } else { &progress.batch_sizes };
         let mut add = |graph: &Graph, more: &[Parameter]| {
             for (name, id) in graph.named_values() {
-                let sums = name == "train.sums" || name == "train.counts";
+                let sums = Kind::Train.sums().contains(&name.as_str());
                 if matches!(graph.origin(id), Origin::State(_)) && (!sums || progress.position.is_some()) {
                     metas.insert(name, graph.meta(id));
                 }

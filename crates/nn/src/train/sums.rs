@@ -7,7 +7,7 @@ use anygrad_gpu::Pending;
 
 use super::programs::Kind;
 use super::{Scores, Trainer, data};
-use crate::metrics::{Collected, Known, Summed, figures};
+use crate::metrics::{Collected, Known, PARTS, Summed, figures};
 
 /// Scores of rows on their way from the device, in their order.
 #[derive(Default)]
@@ -53,8 +53,9 @@ impl Trainer {
     pub(super) fn reset_sums(&mut self, kind: Kind) -> Result<()> {
         let tally = self.tally()?;
         let (sums, counts) = (tally.sums(), tally.counts());
-        let (sums_name, counts_name) = kind.sums();
-        self.session.write_state(sums_name, &Array::zeros(Shape::new(&[2, sums])?, DType::F32))?;
+        let [sums_name, part_name, counts_name] = kind.sums();
+        self.session.write_state(sums_name, &Array::zeros(Shape::new(&[PARTS, sums])?, DType::F32))?;
+        self.session.write_state(part_name, &Array::zeros(Shape::SCALAR, DType::U32))?;
         if counts > 0 {
             self.session.write_state(counts_name, &Array::zeros(Shape::new(&[counts])?, DType::U32))?;
         }
@@ -86,7 +87,7 @@ impl Trainer {
 
     /// Loss and metrics of all rows since the sums were reset.
     pub(super) async fn read_sums(&mut self, kind: Kind, rows: usize, known: &Known) -> Result<Scores> {
-        let (sums, counts) = kind.sums();
+        let [sums, _, counts] = kind.sums();
         let sums = self.session.read_state(sums).await?;
         let counts = match self.tally()?.counts() {
             0 => None,
@@ -100,7 +101,7 @@ impl Trainer {
 
     /// The sums as they are after the steps so far, without waiting for these.
     pub(super) fn ask_for_sums(&self, kind: Kind, rows: usize) -> Result<PendingSums> {
-        let (sums, counts) = kind.sums();
+        let [sums, _, counts] = kind.sums();
         let counts = match self.tally()?.counts() {
             0 => None,
             _ => Some(self.session.read_state_later(counts)?),
