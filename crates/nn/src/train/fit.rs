@@ -230,6 +230,7 @@ impl Trainer {
             }
         }
         let scores = self.read_sums(Kind::Train, rows, &job.known[0]).await?;
+        (self.epochs, self.position) = (number, None);
         if !scores.loss.is_finite() && !options.allow_nan {
             return Err(Error::input(format!(
                 "the loss of epoch {number} is {}: lower the learning rate, clip the gradients or scale the data; Trainer::find_nonfinite finds where it arises",
@@ -240,7 +241,6 @@ impl Trainer {
             Some((pair, batch)) => Some(self.evaluate_checked(pair, batch, &job.known[1]).await?),
             None => None,
         };
-        (self.epochs, self.position) = (number, None);
         let loss = validation.as_ref().map_or(scores.loss, |validation| validation.loss);
         self.take_note(loss).await?;
         let epoch = Epoch { number, train: scores, validation };
