@@ -2,10 +2,10 @@
 
 use anygrad::core::Result;
 use anygrad::nn::{Activation, Adam, Conv2d, Dense, Flatten, Loss, MaxPool2d, Metric, Sequential, Trainer};
+use anygrad_plot::Chart;
 
 use crate::options::Options;
 use crate::parts::Parts;
-use crate::plot::Chart;
 use crate::report::{Figures, Report};
 use crate::run::{classes, losses, open, save, say, train};
 use crate::tables::{Confusion, percent};
@@ -52,7 +52,7 @@ pub async fn run(options: &Options) -> Result<Report> {
     say(options, &confusion)?;
     say(options, format_args!("Test accuracy {}", percent(confusion.accuracy())))?;
     let (losses, validation_losses) = losses(&history);
-    save(options, &[Chart::losses(&losses, &validation_losses)])?;
+    save(options, [Chart::losses(&losses, &validation_losses)])?;
     Ok(Report {
         program: NAME,
         adapter: trainer.session().caps().to_string(),

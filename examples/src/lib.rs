@@ -9,7 +9,6 @@ pub mod logistic_regression;
 pub mod lstm;
 pub mod options;
 pub mod parts;
-pub mod plot;
 pub mod report;
 mod run;
 pub mod tables;

@@ -3,10 +3,10 @@
 use anygrad::core::Result;
 use anygrad::data::generate::{INTERCEPT, SLOPE};
 use anygrad::nn::{Dense, Loss, Sequential, Sgd, Trainer};
+use anygrad_plot::Chart;
 
 use crate::options::Options;
 use crate::parts::Parts;
-use crate::plot::Chart;
 use crate::report::{Figures, Report};
 use crate::run::{losses, open, rmse, save, say, train};
 use crate::tables::{columns, number};
@@ -73,7 +73,7 @@ pub async fn run(options: &Options) -> Result<Report> {
     if weights.len() == 1 {
         charts.push(Chart::fit(raw.test.features().as_f32()?, actual, weights[0], intercept));
     }
-    save(options, &charts)?;
+    save(options, charts)?;
     Ok(Report {
         program: NAME,
         adapter: trainer.session().caps().to_string(),

@@ -4,10 +4,10 @@ use anygrad::core::Result;
 use anygrad::data::{Dataset, Standardizer, folds, shuffled};
 use anygrad::gpu::Session;
 use anygrad::nn::{Adam, Dense, FitOptions, Loss, Metric, Sequential, Silent, Trainer};
+use anygrad_plot::Chart;
 
 use crate::options::Options;
 use crate::parts::{Parts, two_classes};
-use crate::plot::Chart;
 use crate::report::{Figures, Report};
 use crate::run::{classes, losses, open, save, say, session, train};
 use crate::tables::{Confusion, percent};
@@ -72,7 +72,7 @@ pub async fn run(options: &Options) -> Result<Report> {
         )?;
     }
     let (losses, validation_losses) = losses(&history);
-    save(options, &[Chart::losses(&losses, &validation_losses)])?;
+    save(options, [Chart::losses(&losses, &validation_losses)])?;
     Ok(Report {
         program: NAME,
         adapter: trainer.session().caps().to_string(),

@@ -4,9 +4,9 @@ use anygrad::core::Result;
 use anygrad::data::generate;
 use anygrad::data::series::{self, ForecastError};
 use anygrad::nn::{Adam, Dense, Loss, Lstm, Sequential, Trainer};
+use anygrad_plot::Chart;
 
 use crate::options::Options;
-use crate::plot::Chart;
 use crate::report::{Figures, Report};
 use crate::run::{losses, open, save, say, train};
 use crate::tables::{columns, number};
@@ -65,7 +65,7 @@ pub async fn run(options: &Options) -> Result<Report> {
     let head = vec!["forecast".to_owned(), "RMSE".to_owned(), "MAE".to_owned()];
     say(options, columns(&[head, row("LSTM", &error), row("naive (as the value before)", &naive)]))?;
     let (losses, validation_losses) = losses(&history);
-    save(options, &[Chart::losses(&losses, &[]), Chart::forecast(&values, &forecast)])?;
+    save(options, [Chart::losses(&losses, &[]), Chart::forecast(&values, &forecast)])?;
     Ok(Report {
         program: NAME,
         adapter: trainer.session().caps().to_string(),

@@ -2,13 +2,14 @@
 
 use std::io::{self, Write};
 
-use anygrad::core::{Array, Error, Result};
+use anygrad::core::{Array, Context, Error, Result};
 use anygrad::data::Dataset;
 use anygrad::gpu::{Session, Tuned};
 use anygrad::nn::{FitOptions, History, Progress, Silent, Trainer};
+use anygrad_plot::{Chart, Picture};
 
+use crate::files::write_whole;
 use crate::options::Options;
-use crate::plot::{self, Chart};
 use crate::tuning;
 
 /// Writes a line, unless the options say that nothing is shown.
@@ -86,9 +87,10 @@ pub(crate) fn losses(history: &History) -> (Vec<f64>, Vec<f64>) {
 }
 
 /// Saves the plot where the options want it.
-pub(crate) fn save(options: &Options, charts: &[Chart]) -> Result<()> {
+pub(crate) fn save(options: &Options, charts: impl IntoIterator<Item = Chart>) -> Result<()> {
     let Some(path) = &options.plot else { return Ok(()) };
-    plot::save(path, charts)?;
+    let png = charts.into_iter().fold(Picture::new(), Picture::beside).png();
+    write_whole(path, &png.context(|| format!("drawing {}", path.display()))?)?;
     say(options, format_args!("Plot: {}", path.display()))
 }
 

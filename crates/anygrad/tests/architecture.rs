@@ -30,8 +30,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "anygrad-verify",
         ],
     ),
-    ("anygrad-examples", &["anygrad"]),
-    ("anygrad-cli", &["anygrad", "anygrad-examples"]),
+    ("anygrad-plot", &["anygrad-core"]),
+    ("anygrad-examples", &["anygrad", "anygrad-plot"]),
+    ("anygrad-cli", &["anygrad", "anygrad-examples", "anygrad-plot"]),
     ("anygrad-benches", &["anygrad"]),
 ];
 

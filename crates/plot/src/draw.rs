@@ -1,61 +1,27 @@
-//! Pictures from panels: axes, lines, dots and legends, as the bytes of a PNG.
+//! Charts: axes, lines, dots and legends.
 
-use std::fmt::Display;
-
-use anygrad::core::{Error, Result};
+use anygrad_core::Result;
 use plotters::chart::{ChartBuilder, SeriesLabelPosition};
-use plotters::coord::Shift;
 use plotters::element::{Circle, PathElement};
-use plotters::prelude::{BitMapBackend, DashedLineSeries, DrawingArea, IntoDrawingArea, LineSeries};
-use plotters::style::{
-    Color, FontFamily, FontStyle, IntoFont, RGBColor, ShapeStyle, TextStyle, WHITE, register_font,
-};
+use plotters::prelude::{DashedLineSeries, LineSeries};
+use plotters::style::{Color, ShapeStyle, WHITE};
 
-use super::axis::{Axis, Scale};
-use super::{Chart, Mark, is_finite, span};
+use crate::axis::{Axis, Scale};
+use crate::canvas::{Area, OVERSAMPLING, failed, text_style};
+use crate::chart::{Chart, Mark, is_finite, span};
+use crate::colours::{GRID, INK, SERIES};
 
-/// The size of a panel in the picture, in pixels.
-pub(super) const PANEL: (u32, u32) = (720, 480);
-/// Everything is drawn this many times larger and then averaged, which makes edges smooth.
-const OVERSAMPLING: u32 = 2;
-/// The name under which the font is registered.
-const FONT: &str = "anygrad";
-/// Text and axes, lines of the grid.
-pub(super) const INK: RGBColor = RGBColor(51, 51, 60);
-const GRID: RGBColor = RGBColor(228, 230, 236);
-/// Colours that people who see red and green alike can tell apart.
-/// Source: Okabe and Ito, "Color Universal Design", 2008: blue, vermilion, bluish green, purple.
-pub(super) const COLOURS: [RGBColor; 4] =
-    [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115), RGBColor(204, 121, 167)];
-
-/// The bytes of the PNG.
-pub(super) fn render(charts: &[Chart]) -> Result<Vec<u8>> {
-    // Registering twice changes nothing: it is the same font under the same name.
-    register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT)
-        .map_err(|_| Error::internal("the font of the plots is damaged"))?;
-    let columns = charts.len().max(1);
-    let (width, height) = (PANEL.0 * columns as u32, PANEL.1);
-    let (fine_width, fine_height) = (width * OVERSAMPLING, height * OVERSAMPLING);
-    let mut fine = vec![0; 3 * fine_width as usize * fine_height as usize];
-    {
-        let area = BitMapBackend::with_buffer(&mut fine, (fine_width, fine_height)).into_drawing_area();
-        area.fill(&WHITE).map_err(failed)?;
-        for (panel, chart) in area.split_evenly((1, columns)).iter().zip(charts) {
-            chart.draw(panel)?;
-        }
-        area.present().map_err(failed)?;
-    }
-    encode(&averaged(&fine, width as usize, height as usize), width, height)
-}
-
-type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+/// The size of a chart, in pixels.
+const SIZE: (u32, u32) = (720, 480);
 
 impl Chart {
-    fn draw(&self, area: &Area<'_>) -> Result<()> {
+    pub(crate) fn size(&self) -> (u32, u32) {
+        SIZE
+    }
+
+    pub(crate) fn draw(&self, area: &Area<'_>) -> Result<()> {
         let scale = OVERSAMPLING;
-        let text = |size: u32| -> TextStyle<'_> {
-            TextStyle::from((FontFamily::Name(FONT), size * scale).into_font()).color(&INK)
-        };
+        let text = |size: u32| text_style(size.into(), &INK);
         let (left, right) = span(self.finite_points().map(|(x, _)| x));
         let (low, high) = span(self.finite_points().map(|(_, y)| y));
         let x_scale = if self.counts { Scale::Count } else { Scale::Linear };
@@ -83,7 +49,7 @@ impl Chart {
             .set_all_tick_mark_size(4 * scale)
             .draw()
             .map_err(failed)?;
-        for (series, colour) in self.series.iter().zip(COLOURS.iter().cycle()) {
+        for (series, colour) in self.series.iter().zip(SERIES.iter().cycle()) {
             let stroke = colour.stroke_width(2 * scale);
             let pieces = series.points.split(|&point| !is_finite(point)).filter(|piece| !piece.is_empty());
             for (i, piece) in pieces.enumerate() {
@@ -172,34 +138,4 @@ impl Chart {
         let corners = hidden.into_iter().zip([UpperRight, UpperLeft, LowerRight, LowerLeft]);
         corners.min_by_key(|(hidden, _)| *hidden).map_or(UpperRight, |(_, corner)| corner)
     }
-}
-
-/// Every pixel of the picture from the square of pixels that was drawn for it.
-fn averaged(fine: &[u8], width: usize, height: usize) -> Vec<u8> {
-    let n = OVERSAMPLING as usize;
-    let mut pixels = Vec::with_capacity(3 * width * height);
-    for row in 0..height {
-        for column in 0..width {
-            for channel in 0..3 {
-                let squares = (0..n * n).map(|i| (row * n + i / n) * width * n + column * n + i % n);
-                let sum: usize = squares.map(|pixel| usize::from(fine[3 * pixel + channel])).sum();
-                pixels.push((sum / (n * n)) as u8);
-            }
-        }
-    }
-    pixels
-}
-
-/// A PNG of pixels in red, green and blue.
-fn encode(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, width, height);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.write_header().and_then(|mut writer| writer.write_image_data(pixels)).map_err(failed)?;
-    Ok(bytes)
-}
-
-fn failed(error: impl Display) -> Error {
-    Error::internal(format!("a plot could not be drawn: {error}"))
 }

@@ -1,40 +1,29 @@
-//! Plots as PNG files: curves of the loss, forecasts beside what happened, points with a fitted line.
-//!
-//! The font comes with the program and nothing is asked of the system, so that a plot looks the
-//! same on every machine.
+//! Series of points over common axes.
 
-mod axis;
-mod draw;
-
-use std::path::Path;
-
-use self::draw::render;
-use crate::files::write_whole;
-use crate::tables::number;
-use anygrad::core::{Context, Result};
+use crate::number;
 
 /// One panel of a picture: some series of points over common axes.
 #[derive(Clone, Debug)]
 pub struct Chart {
-    title: String,
-    x_label: String,
-    y_label: String,
+    pub(crate) title: String,
+    pub(crate) x_label: String,
+    pub(crate) y_label: String,
     /// Whether the x axis counts: only whole numbers are marked on it.
-    counts: bool,
+    pub(crate) counts: bool,
     /// Whether the y axis may be logarithmic, where the numbers are positive and far apart.
-    may_be_logarithmic: bool,
-    series: Vec<Series>,
+    pub(crate) may_be_logarithmic: bool,
+    pub(crate) series: Vec<Series>,
 }
 
 #[derive(Clone, Debug)]
-struct Series {
-    label: String,
-    mark: Mark,
-    points: Vec<(f64, f64)>,
+pub(crate) struct Series {
+    pub(crate) label: String,
+    pub(crate) mark: Mark,
+    pub(crate) points: Vec<(f64, f64)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mark {
+pub(crate) enum Mark {
     Line,
     Dashes,
     Dots,
@@ -116,25 +105,15 @@ impl Chart {
         self
     }
 
-    fn finite_points(&self) -> impl Iterator<Item = (f64, f64)> + Clone {
+    pub(crate) fn finite_points(&self) -> impl Iterator<Item = (f64, f64)> + Clone {
         self.series.iter().flat_map(|series| &series.points).copied().filter(|&point| is_finite(point))
     }
 
     /// Whether all is positive and the largest number far above the smallest.
-    fn is_logarithmic(&self) -> bool {
+    pub(crate) fn is_logarithmic(&self) -> bool {
         let (low, high) = span(self.finite_points().map(|(_, y)| y));
         self.may_be_logarithmic && low > 0.0 && high / low > FAR_APART
     }
-}
-
-/// Writes one picture with the panels side by side. The file is there whole or not at all.
-///
-/// # Errors
-/// The file cannot be written.
-pub fn save(path: impl AsRef<Path>, charts: &[Chart]) -> Result<()> {
-    let path = path.as_ref();
-    let png = render(charts).context(|| format!("drawing {}", path.display()))?;
-    write_whole(path, &png)
 }
 
 /// How many steps of a series are shown: enough to see its past, few enough to tell them apart.
@@ -143,96 +122,15 @@ const MOST_STEPS: usize = 300;
 /// A loss whose largest value is this many times its smallest is shown on a logarithmic axis.
 const FAR_APART: f64 = 30.0;
 
-fn is_finite((x, y): (f64, f64)) -> bool {
+pub(crate) fn is_finite((x, y): (f64, f64)) -> bool {
     x.is_finite() && y.is_finite()
 }
 
 /// The smallest and largest number, or 0 and 1 when there is none.
-fn span(numbers: impl Iterator<Item = f64>) -> (f64, f64) {
+pub(crate) fn span(numbers: impl Iterator<Item = f64>) -> (f64, f64) {
     numbers
         .fold(None, |span: Option<(f64, f64)>, x| {
             span.map_or(Some((x, x)), |(low, high)| Some((low.min(x), high.max(x))))
         })
         .unwrap_or((0.0, 1.0))
-}
-
-#[cfg(test)]
-mod tests {
-    use plotters::style::RGBColor;
-
-    use super::draw::{COLOURS, INK, PANEL};
-    use super::*;
-
-    /// The pixels of a PNG, and its sizes.
-    fn decode(bytes: &[u8]) -> (Vec<u8>, u32, u32) {
-        let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
-        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
-        let info = reader.next_frame(&mut pixels).unwrap();
-        (pixels, info.width, info.height)
-    }
-
-    /// The number of pixels near a colour.
-    fn count(pixels: &[u8], colour: RGBColor) -> usize {
-        let near = |a: u8, b: u8| a.abs_diff(b) < 12;
-        pixels
-            .chunks(3)
-            .filter(|p| near(p[0], colour.0) && near(p[1], colour.1) && near(p[2], colour.2))
-            .count()
-    }
-
-    #[test]
-    fn a_picture_shows_each_series_and_text() {
-        let charts = [
-            Chart::losses(&[2.0, 1.0, 0.5, 0.25], &[2.1, 1.2, 0.8, 0.7]),
-            Chart::fit(&[-1.0, 0.0, 1.0], &[-1.0, 2.1, 5.0], 3.0, 2.0),
-        ];
-        let (pixels, width, height) = decode(&render(&charts).unwrap());
-        assert_eq!((width, height), (2 * PANEL.0, PANEL.1));
-        assert!(count(&pixels, COLOURS[0]) > 400 && count(&pixels, COLOURS[1]) > 800);
-        assert!(count(&pixels, INK) > 1000, "axes and text");
-        let (blank, ..) = decode(&render(&[Chart::new("", "", "")]).unwrap());
-        assert_eq!(count(&blank, COLOURS[0]) + count(&blank, COLOURS[1]), 0);
-    }
-
-    #[test]
-    fn the_axis_of_a_loss_is_logarithmic_when_it_falls_far() {
-        assert!(Chart::losses(&[1.0, 0.01], &[]).is_logarithmic());
-        assert!(!Chart::losses(&[1.0, 0.1], &[]).is_logarithmic());
-        assert!(!Chart::losses(&[1.0, 0.0], &[]).is_logarithmic());
-        assert!(!Chart::new("", "", "").line("", [(0.0, 1.0), (1.0, 1e-6)]).is_logarithmic());
-    }
-
-    #[test]
-    fn no_numbers_make_it_fail() {
-        let odd = [
-            vec![],
-            vec![1.0],
-            vec![0.0; 5],
-            vec![f64::NAN; 3],
-            vec![1.0, f64::INFINITY, 2.0, f64::NAN, 3.0],
-            vec![1e-300, 1e300],
-            vec![f64::MAX, f64::MIN],
-            vec![-3.4e38, 3.4e38],
-            vec![1e9, 1e9 + 1e-3],
-            vec![5e-324, 1.0],
-            vec![-2.0, -2.0],
-        ];
-        for values in odd {
-            let chart = Chart::losses(&values, &values).dashes("x", [(f64::NAN, 0.0)]).dots("", [(1.0, 1.0)]);
-            render(&[chart]).unwrap();
-            render(&[Chart::losses(&values, &[])]).unwrap();
-        }
-        render(&[Chart::fit(&[], &[], 1.0, 1.0), Chart::forecast(&[1.0], &[1.0, 2.0])]).unwrap();
-        render(&[]).unwrap();
-    }
-
-    #[test]
-    fn a_picture_is_written_whole_into_a_new_folder() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("runs/deep/loss.png");
-        save(&path, &[Chart::losses(&[1.0, 0.5], &[])]).unwrap();
-        decode(&std::fs::read(&path).unwrap());
-        let error = save(path.join("below.png"), &[]).unwrap_err();
-        assert!(error.is_input() && error.to_string().contains("loss.png"), "{error}");
-    }
 }

@@ -7,11 +7,11 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
-use crate::tables::number;
+use crate::number;
 
 /// What the distance along an axis says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scale {
+pub(crate) enum Scale {
     Linear,
     /// Linear, and only whole numbers are marked.
     Count,
@@ -20,7 +20,7 @@ pub(super) enum Scale {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Axis {
+pub(crate) struct Axis {
     scale: Scale,
     /// The ends, as logarithms to the base 10 on a logarithmic axis. They differ.
     low: f64,
@@ -35,7 +35,7 @@ const NARROW: f64 = 1e-6;
 impl Axis {
     /// The axis that shows the finite numbers from `low` to `high`, with a share of its length free
     /// at both ends.
-    pub(super) fn around(low: f64, high: f64, scale: Scale, margin: f64) -> Self {
+    pub(crate) fn around(low: f64, high: f64, scale: Scale, margin: f64) -> Self {
         let (low, high) = match scale {
             Scale::Logarithmic => (low.log10(), high.log10()),
             _ => (low, high),
@@ -47,7 +47,7 @@ impl Axis {
     }
 
     /// Where a number lies: 0 at the low end, 1 at the high one. Halves keep it from overflowing.
-    pub(super) fn share(&self, value: f64) -> f64 {
+    pub(crate) fn share(&self, value: f64) -> f64 {
         let value = if self.scale == Scale::Logarithmic { value.log10() } else { value };
         let share = (value / 2.0 - self.low / 2.0) / (self.high / 2.0 - self.low / 2.0);
         share.clamp(0.0, 1.0)

@@ -1,0 +1,28 @@
+//! Plots as PNG: curves, bars, confusion matrices, heat maps, marked series.
+//!
+//! The font comes with the program and nothing is asked of the system, so that a plot looks the same
+//! on every machine. A [`Picture`] is one panel or several side by side; it becomes the bytes of a PNG
+//! or a data URI that stands within a page.
+//!
+//! ```
+//! use anygrad_plot::{Chart, Picture};
+//!
+//! let picture = Picture::of(Chart::losses(&[0.9, 0.5, 0.3], &[1.0, 0.7, 0.6]));
+//! assert!(picture.png()?.starts_with(b"\x89PNG"));
+//! assert!(picture.data_uri()?.starts_with("data:image/png;base64,iVBOR"));
+//! # Ok::<(), anygrad_core::Error>(())
+//! ```
+
+mod axis;
+mod canvas;
+mod chart;
+mod colours;
+mod draw;
+mod number;
+mod picture;
+#[cfg(test)]
+mod tests;
+
+pub use chart::Chart;
+pub use number::number;
+pub use picture::{Panel, Picture};
