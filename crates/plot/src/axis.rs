@@ -54,7 +54,7 @@ impl Axis {
     }
 
     /// The numbers to mark, ascending.
-    fn marks(&self) -> Vec<f64> {
+    pub(crate) fn marks(&self) -> Vec<f64> {
         match self.scale {
             Scale::Linear => multiples(self.low, self.high, 0.0),
             Scale::Count => multiples(self.low, self.high, 1.0),

@@ -1,6 +1,7 @@
 //! Series of points over common axes.
 
-use crate::number;
+use crate::colours::SERIES;
+use crate::{Roc, number};
 
 /// One panel of a picture: some series of points over common axes.
 #[derive(Clone, Debug)]
@@ -12,7 +13,11 @@ pub struct Chart {
     pub(crate) counts: bool,
     /// Whether the y axis may be logarithmic, where the numbers are positive and far apart.
     pub(crate) may_be_logarithmic: bool,
+    /// Whether equal numbers lie equally far along both axes.
+    pub(crate) is_square: bool,
     pub(crate) series: Vec<Series>,
+    /// Dashed lines from bottom to top: where, and what they say.
+    pub(crate) uprights: Vec<(f64, String)>,
 }
 
 #[derive(Clone, Debug)]
@@ -27,6 +32,8 @@ pub(crate) enum Mark {
     Line,
     Dashes,
     Dots,
+    /// Dashes that stay behind the others, without a colour.
+    Faint,
 }
 
 impl Chart {
@@ -38,7 +45,9 @@ impl Chart {
             y_label: y_label.to_owned(),
             counts: false,
             may_be_logarithmic: false,
+            is_square: false,
             series: Vec::new(),
+            uprights: Vec::new(),
         }
     }
 
@@ -46,6 +55,41 @@ impl Chart {
     pub fn losses(training: &[f64], validation: &[f64]) -> Self {
         let chart = Chart { may_be_logarithmic: true, ..Chart::new("Loss", "epoch", "loss") };
         chart.over_epochs("training", training).over_epochs("validation", validation)
+    }
+
+    /// A figure of each epoch, as the accuracy, on the training part and on the validation part.
+    pub fn metric(name: &str, training: &[f64], validation: &[f64]) -> Self {
+        let chart = Chart::new(&capitalized(name), "epoch", name);
+        chart.over_epochs("training", training).over_epochs("validation", validation)
+    }
+
+    /// Marks the epoch whose parameters were kept, counted from 1.
+    pub fn best_epoch(self, epoch: usize) -> Self {
+        self.upright(&format!("best: epoch {epoch}"), epoch as f64)
+    }
+
+    /// Predicted numbers over actual ones, and the line on which a perfect model would put them.
+    pub fn agreement(actual: &[f32], predicted: &[f32]) -> Self {
+        let pairs: Vec<(f64, f64)> =
+            actual.iter().zip(predicted).map(|(&a, &p)| (a.into(), p.into())).collect();
+        let (low, high) = span(pairs.iter().copied().filter(|&p| is_finite(p)).flat_map(|(a, p)| [a, p]));
+        Chart { is_square: true, ..Chart::new("Predicted against actual", "actual", "predicted") }
+            .dots("rows", pairs)
+            .dashes("perfect", [(low, low), (high, high)])
+    }
+
+    /// ROC curves, one per class or model, and the diagonal of guessing. A curve is named with the area
+    /// below it.
+    pub fn roc(curves: &[Roc]) -> Self {
+        let axes = ["false positive rate", "true positive rate"];
+        let chart = Chart { is_square: true, ..Chart::new("ROC", axes[0], axes[1]) };
+        let chart = curves.iter().enumerate().fold(chart, |chart, (i, curve)| {
+            let name = format!("{} (area {:.3})", curve.name(), curve.area());
+            // Where colours begin anew, dashes tell the curves apart.
+            let mark = if (i / SERIES.len()).is_multiple_of(2) { Mark::Line } else { Mark::Dashes };
+            chart.with(&name, mark, curve.points().iter().copied())
+        });
+        chart.with("guessing", Mark::Faint, [(0.0, 0.0), (1.0, 1.0)])
     }
 
     /// A forecast of the last values of a series, beside what happened then and shortly before.
@@ -97,6 +141,12 @@ impl Chart {
         self.with(label, Mark::Dots, points)
     }
 
+    /// Adds a dashed line from bottom to top at `x`.
+    pub fn upright(mut self, label: &str, x: f64) -> Self {
+        self.uprights.push((x, label.to_owned()));
+        self
+    }
+
     fn with(mut self, label: &str, mark: Mark, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
         let points: Vec<(f64, f64)> = points.into_iter().collect();
         if !points.is_empty() {
@@ -133,4 +183,9 @@ pub(crate) fn span(numbers: impl Iterator<Item = f64>) -> (f64, f64) {
             span.map_or(Some((x, x)), |(low, high)| Some((low.min(x), high.max(x))))
         })
         .unwrap_or((0.0, 1.0))
+}
+
+fn capitalized(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }

@@ -2,32 +2,41 @@
 
 use anygrad_core::Result;
 use plotters::chart::{ChartBuilder, SeriesLabelPosition};
-use plotters::element::{Circle, PathElement};
-use plotters::prelude::{DashedLineSeries, LineSeries};
+use plotters::coord::ranged1d::Ranged;
+use plotters::element::{Circle, ComposedElement, EmptyElement, PathElement};
+use plotters::prelude::{DashedLineSeries, DrawingBackend, LineSeries};
 use plotters::style::{Color, ShapeStyle, WHITE};
 
 use crate::axis::{Axis, Scale};
 use crate::canvas::{Area, OVERSAMPLING, failed, text_style};
 use crate::chart::{Chart, Mark, is_finite, span};
-use crate::colours::{GRID, INK, SERIES};
+use crate::colours::{FAINT, GRID, INK, SERIES};
 
 /// The size of a chart, in pixels.
 const SIZE: (u32, u32) = (720, 480);
+/// The size of one whose axes are alike: without titles, labels and margins it is square.
+const SQUARE: (u32, u32) = (570, 564);
 
 impl Chart {
     pub(crate) fn size(&self) -> (u32, u32) {
-        SIZE
+        if self.is_square { SQUARE } else { SIZE }
     }
 
     pub(crate) fn draw(&self, area: &Area<'_>) -> Result<()> {
         let scale = OVERSAMPLING;
         let text = |size: u32| text_style(size.into(), &INK);
-        let (left, right) = span(self.finite_points().map(|(x, _)| x));
-        let (low, high) = span(self.finite_points().map(|(_, y)| y));
+        let uprights = self.uprights.iter().map(|(x, _)| *x).filter(|x| x.is_finite());
+        let (mut left, mut right) = span(self.finite_points().map(|(x, _)| x).chain(uprights));
+        let (mut low, mut high) = span(self.finite_points().map(|(_, y)| y));
+        if self.is_square {
+            (left, low) = (left.min(low), left.min(low));
+            (right, high) = (right.max(high), right.max(high));
+        }
         let x_scale = if self.counts { Scale::Count } else { Scale::Linear };
+        let y_margin = if self.is_square { SIDE_MARGIN } else { MARGIN };
         let y_scale = if self.is_logarithmic() { Scale::Logarithmic } else { Scale::Linear };
         let axes =
-            [Axis::around(left, right, x_scale, SIDE_MARGIN), Axis::around(low, high, y_scale, MARGIN)];
+            [Axis::around(left, right, x_scale, SIDE_MARGIN), Axis::around(low, high, y_scale, y_margin)];
         let [x_axis, y_axis] = axes.clone();
         let mut chart = ChartBuilder::on(area)
             .margin(14 * scale)
@@ -49,7 +58,14 @@ impl Chart {
             .set_all_tick_mark_size(4 * scale)
             .draw()
             .map_err(failed)?;
+        let ends = axes[1].range();
+        for (x, label) in self.uprights.iter().filter(|(x, _)| x.is_finite()) {
+            let (line, stroke) = ([(*x, ends.start), (*x, ends.end)], FAINT.stroke_width(scale));
+            let drawn = chart.draw_series(DashedLineSeries::new(line, 3 * scale, 3 * scale, stroke));
+            drawn.map_err(failed)?.label(label).legend(move |at| dash_key(at, stroke));
+        }
         for (series, colour) in self.series.iter().zip(SERIES.iter().cycle()) {
+            let colour = if series.mark == Mark::Faint { &FAINT } else { colour };
             let stroke = colour.stroke_width(2 * scale);
             let pieces = series.points.split(|&point| !is_finite(point)).filter(|piece| !piece.is_empty());
             for (i, piece) in pieces.enumerate() {
@@ -60,7 +76,7 @@ impl Chart {
                 // A line through one point would not be seen: it is drawn as a dot, as points are.
                 let drawn = match series.mark {
                     Mark::Line if piece.len() > 1 => chart.draw_series(LineSeries::new(points, stroke)),
-                    Mark::Dashes if piece.len() > 1 => {
+                    Mark::Dashes | Mark::Faint if piece.len() > 1 => {
                         chart.draw_series(DashedLineSeries::new(points, 7 * scale, 5 * scale, stroke))
                     }
                     _ => chart.draw_series(dots),
@@ -70,7 +86,9 @@ impl Chart {
                     let drawn = drawn.label(&series.label);
                     match series.mark {
                         Mark::Dots => drawn.legend(move |at| dot_key(at, stroke)),
-                        Mark::Line | Mark::Dashes => drawn.legend(move |at| line_key(at, stroke)),
+                        Mark::Line | Mark::Dashes | Mark::Faint => {
+                            drawn.legend(move |at| line_key(at, stroke))
+                        }
                     };
                 }
             }
@@ -89,8 +107,19 @@ impl Chart {
 }
 
 /// The sample of a line in the legend.
-fn line_key((x, y): (i32, i32), stroke: ShapeStyle) -> PathElement<(i32, i32)> {
+fn line_key((x, y): (i32, i32), stroke: ShapeStyle) -> Stroke {
     PathElement::new([(x, y), (x + KEY_WIDTH, y)], stroke)
+}
+
+type Stroke = PathElement<(i32, i32)>;
+
+/// The sample of a dashed line in the legend.
+fn dash_key<B: DrawingBackend>(
+    at: (i32, i32),
+    stroke: ShapeStyle,
+) -> ComposedElement<(i32, i32), B, Stroke, Stroke> {
+    let dash = |from: i32| PathElement::new([(from, 0), (from + KEY_WIDTH * 2 / 5, 0)], stroke);
+    EmptyElement::at(at) + dash(0) + dash(KEY_WIDTH * 3 / 5)
 }
 
 /// The sample of a dot in the legend.
@@ -100,8 +129,8 @@ fn dot_key((x, y): (i32, i32), stroke: ShapeStyle) -> Circle<(i32, i32), u32> {
 
 /// The width of a sample in the legend.
 const KEY_WIDTH: i32 = 20 * OVERSAMPLING as i32;
-/// About the share of a panel's width and height that the legend takes.
-const LEGEND: (f64, f64) = (0.3, 0.18);
+/// About the share of a panel's width that the legend takes, and of its height for each line.
+const LEGEND: (f64, f64) = (0.3, 0.06);
 /// Points looked at along each piece of a line to see what the legend would hide.
 const LOOKS: u32 = 8;
 
@@ -115,10 +144,11 @@ impl Chart {
     /// The corner where the legend hides least.
     fn free_corner(&self, [x_axis, y_axis]: &[Axis; 2]) -> SeriesLabelPosition {
         let mut hidden = [0u32; 4];
+        let tall = (LEGEND.1 * (self.series.len() + self.uprights.len() + 1) as f64).min(0.9);
         let mut look = |(x, y): (f64, f64)| {
             let (right, up) = (x_axis.share(x), y_axis.share(y));
             let (at_right, at_left) = (right > 1.0 - LEGEND.0, right < LEGEND.0);
-            let (at_top, at_bottom) = (up > 1.0 - LEGEND.1, up < LEGEND.1);
+            let (at_top, at_bottom) = (up > 1.0 - tall, up < tall);
             let corners =
                 [at_top && at_right, at_top && at_left, at_bottom && at_right, at_bottom && at_left];
             corners.iter().zip(&mut hidden).for_each(|(&there, hidden)| *hidden += u32::from(there));

@@ -14,15 +14,26 @@
 //! ```
 
 mod axis;
+mod bars;
 mod canvas;
 mod chart;
 mod colours;
 mod draw;
+mod heat;
+mod legend;
+mod marked;
+mod matrix;
 mod number;
 mod picture;
+mod roc;
 #[cfg(test)]
 mod tests;
 
+pub use bars::Bars;
 pub use chart::Chart;
+pub use heat::HeatMap;
+pub use marked::MarkedSeries;
+pub use matrix::Matrix;
 pub use number::number;
 pub use picture::{Panel, Picture};
+pub use roc::Roc;

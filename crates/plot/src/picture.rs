@@ -4,36 +4,47 @@ use anygrad_core::{Error, Result};
 use plotters::prelude::{BitMapBackend, IntoDrawingArea};
 use plotters::style::WHITE;
 
-use crate::Chart;
 use crate::canvas::{Area, OVERSAMPLING, failed, register};
+use crate::{Bars, Chart, HeatMap, MarkedSeries, Matrix};
 
-/// What a picture can show.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Panel {
-    /// Series of points over common axes.
-    Chart(Chart),
+macro_rules! panels {
+    ($($panel:ident, $doc:literal;)*) => {
+        /// What a picture can show.
+        #[derive(Clone, Debug)]
+        #[non_exhaustive]
+        pub enum Panel {
+            $(#[doc = $doc] $panel($panel),)*
+        }
+
+        $(impl From<$panel> for Panel {
+            fn from(panel: $panel) -> Self {
+                Panel::$panel(panel)
+            }
+        })*
+
+        impl Panel {
+            /// Its width and height, in pixels.
+            fn size(&self) -> (u32, u32) {
+                match self {
+                    $(Panel::$panel(panel) => panel.size(),)*
+                }
+            }
+
+            fn draw(&self, area: &Area<'_>) -> Result<()> {
+                match self {
+                    $(Panel::$panel(panel) => panel.draw(area),)*
+                }
+            }
+        }
+    };
 }
 
-impl From<Chart> for Panel {
-    fn from(panel: Chart) -> Self {
-        Panel::Chart(panel)
-    }
-}
-
-impl Panel {
-    /// Its width and height, in pixels.
-    fn size(&self) -> (u32, u32) {
-        match self {
-            Panel::Chart(panel) => panel.size(),
-        }
-    }
-
-    fn draw(&self, area: &Area<'_>) -> Result<()> {
-        match self {
-            Panel::Chart(panel) => panel.draw(area),
-        }
-    }
+panels! {
+    Chart, "Series of points over common axes.";
+    Bars, "Values by name.";
+    Matrix, "A table of coloured cells.";
+    HeatMap, "An image beside a map of what matters in it.";
+    MarkedSeries, "Series whose steps are coloured by how much they matter.";
 }
 
 /// One panel, or several side by side.
