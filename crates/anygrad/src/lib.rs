@@ -4,6 +4,7 @@
 //! - [`nn`]: layers, losses, optimizers and the trainer: where most programs begin;
 //! - [`data`]: loaders and generated data sets;
 //! - [`store`]: checkpoints, encryption, signatures and the audit log;
+//! - [`data`]: loaders and generated data sets; [`explain`]: what a model's predictions rest on;
 //! - [`gpu`]: adapters and sessions; [`verify`] certifies an adapter, [`perf`] measures it;
 //! - [`graph`]: tensor expressions and operators; [`plan`]: what a graph becomes; [`core`]: the words
 //!   that all of them share.
@@ -31,6 +32,7 @@
 
 pub use anygrad_core as core;
 pub use anygrad_data as data;
+pub use anygrad_explain as explain;
 pub use anygrad_gpu as gpu;
 pub use anygrad_graph as graph;
 pub use anygrad_nn as nn;

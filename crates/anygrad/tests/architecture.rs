@@ -21,6 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "anygrad-core",
             "anygrad-data",
+            "anygrad-explain",
             "anygrad-gpu",
             "anygrad-graph",
             "anygrad-nn",
@@ -30,6 +31,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "anygrad-verify",
         ],
     ),
+    ("anygrad-explain", &["anygrad-core", "anygrad-gpu", "anygrad-graph", "anygrad-nn"]),
     ("anygrad-plot", &["anygrad-core"]),
     ("anygrad-examples", &["anygrad", "anygrad-plot"]),
     ("anygrad-cli", &["anygrad", "anygrad-examples", "anygrad-plot"]),

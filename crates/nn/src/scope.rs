@@ -71,6 +71,8 @@ pub struct Scope<'g> {
     parameters: Vec<Parameter>,
     penalties: Vec<Tensor<'g>>,
     rows: Vec<Row>,
+    /// What each layer made, by its path, in the order in which they were done.
+    outputs: Vec<(String, Tensor<'g>)>,
     vocabulary: Option<usize>,
 }
 
@@ -88,6 +90,7 @@ impl<'g> Scope<'g> {
             parameters: Vec::new(),
             penalties: Vec::new(),
             rows: Vec::new(),
+            outputs: Vec::new(),
             vocabulary: None,
         }
     }
@@ -153,8 +156,9 @@ impl<'g> Scope<'g> {
                 own.map(|p| p.shape.elements()).sum()
             };
             let parameters = (count(Role::Trainable), count(Role::Fixed));
-            self.rows.push(Row { name: path, output: y.shape(), parameters });
+            self.rows.push(Row { name: path.clone(), output: y.shape(), parameters });
         }
+        self.outputs.push((path, y));
         self.path.pop();
         (y, more)
     }
@@ -230,6 +234,11 @@ impl<'g> Scope<'g> {
     /// The layers that were built, in order.
     pub fn rows(&self) -> &[Row] {
         &self.rows
+    }
+
+    /// What each layer made, by its path as `encoder.dense`, inner layers before those around them.
+    pub fn outputs(&self) -> &[(String, Tensor<'g>)] {
+        &self.outputs
     }
 
     /// A loss with the penalties that layers added to it.

@@ -157,6 +157,11 @@ impl Trainer {
         &self.session
     }
 
+    /// The model that is trained.
+    pub fn model(&self) -> &dyn Layer {
+        &*self.model
+    }
+
     /// The number of training steps done.
     pub fn steps(&self) -> u64 {
         self.steps
