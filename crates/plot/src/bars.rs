@@ -138,7 +138,7 @@ impl Bars {
         canvas.text(&self.label, ((start + end) / 2.0, bottom + 38.0), Side::Middle, AXIS, INK)?;
         let mut notes = Vec::new();
         if shown.iter().any(|bar| bar.deviation.is_some()) {
-            notes.push("thin lines: one standard deviation to both sides".to_owned());
+            notes.push("lines: one standard deviation to both sides".to_owned());
         }
         if self.bars.len() > shown.len() {
             notes.push(format!("{} more are not shown", self.bars.len() - shown.len()));

@@ -86,9 +86,8 @@ impl Chart {
                     let drawn = drawn.label(&series.label);
                     match series.mark {
                         Mark::Dots => drawn.legend(move |at| dot_key(at, stroke)),
-                        Mark::Line | Mark::Dashes | Mark::Faint => {
-                            drawn.legend(move |at| line_key(at, stroke))
-                        }
+                        Mark::Line => drawn.legend(move |at| line_key(at, stroke)),
+                        Mark::Dashes | Mark::Faint => drawn.legend(move |at| dash_key(at, stroke)),
                     };
                 }
             }

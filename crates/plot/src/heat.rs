@@ -23,8 +23,8 @@ pub struct HeatMap {
 const TILE: f64 = 320.0;
 const GAP: f64 = 24.0;
 const ABOVE: f64 = 76.0;
-/// How much of the map is seen where it lies over the image.
-const OPACITY: f64 = 0.55;
+/// How much the largest number of the map covers of the image; 0 covers nothing.
+const OPACITY: f64 = 0.8;
 
 impl HeatMap {
     /// `image`: `[h, w]` or `[channels, h, w]`, of one channel or of red, green and blue, in any range.
@@ -104,7 +104,7 @@ impl HeatMap {
                 let colour = match tile {
                     0 => self.image[i],
                     1 => heat,
-                    _ => blend(self.image[i], heat, OPACITY),
+                    _ => blend(self.image[i], heat, OPACITY * colours.strength(self.map[i])),
                 };
                 canvas.rectangle([left + column * sx, ABOVE + row * sy, sx, sy], colour)?;
             }

@@ -44,6 +44,11 @@ impl Colours {
         (x / 2.0 - self.low / 2.0) / (self.high / 2.0 - self.low / 2.0)
     }
 
+    /// How far a number is from 0, from 0 to 1: its square root, so that small ones are seen.
+    pub(crate) fn strength(&self, x: f64) -> f64 {
+        if x.is_finite() { (x.abs() / self.high).min(1.0).sqrt() } else { 1.0 }
+    }
+
     pub(crate) fn at(&self, x: f64) -> plotters::style::RGBColor {
         self.ramp.at(self.share(x))
     }
