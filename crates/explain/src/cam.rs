@@ -105,8 +105,9 @@ fn cam<'g>(chosen: Tensor<'g>, activation: Tensor<'g>, x: &[usize]) -> (Tensor<'
         )));
         return (mistake, mistake);
     }
-    let activation = activation.cast(DType::F32);
+    // Of the activation itself: no gradient would reach a copy of another dtype.
     let slope = chosen.graph().gradients(chosen.sum_all(), &[activation])[0];
+    let [activation, slope] = [activation, slope].map(|x| x.cast(DType::F32));
     let places: Vec<isize> = (2..rank as isize).collect();
     let weights = slope.mean(&places, true);
     let regions = (weights * activation).sum(&[1], true).relu();
@@ -133,7 +134,6 @@ fn last_convolution<'g>(scope: &Scope<'g>) -> (String, Tensor<'g>) {
     for node in &nodes[place + 1..] {
         let y = graph.tensor(node.outputs[0]);
         let continues = node.inputs.contains(&activation.id()) && y.meta() == activation.meta();
-        // A bias may be added in between, by a node that is read by others only for its gradient.
         if continues && !node.backward && node.label == *label {
             activation = y;
         }

@@ -80,6 +80,18 @@ fn tokens_can_be_hidden() {
     assert_near(&found.values, &wanted, 1e-6);
 }
 
+#[test]
+fn rows_may_be_single_numbers() {
+    let session = Session::interpreter();
+    let model = Lambda::new("", |_scope, x| x.square());
+    let x = Array::f32(&[3], [1.0, -2.0, 3.0]).unwrap();
+    let explainer = Explainer::new(&session, &model).batch_size(2);
+    let found = block_on(explainer.occlusion(&x, &Target::Output(0), &Occlusion::new(&[]))).unwrap();
+    assert_eq!(found.values.as_f32().unwrap(), [1.0, 4.0, 9.0]);
+    let found = block_on(explainer.saliency(&x, &Target::Predicted)).unwrap();
+    assert_eq!(found.values.as_f32().unwrap(), [2.0, -4.0, 6.0]);
+}
+
 /// Two channels, 1 x and -2 x + 1, rectified; the mean over all places; a kernel of 3 outputs.
 fn by_hand(name: &str) -> (Session, Sequential, Array) {
     let session = Session::interpreter();
