@@ -16,6 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("anygrad-perf", &["anygrad-core", "anygrad-gpu", "anygrad-graph", "anygrad-nn", "anygrad-plan"]),
     ("anygrad-data", &["anygrad-core"]),
     ("anygrad-store", &["anygrad-core"]),
+    ("anygrad-recipe", &["anygrad-core", "anygrad-data", "anygrad-graph", "anygrad-nn"]),
     (
         "anygrad",
         &[
@@ -28,6 +29,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "anygrad-perf",
             "anygrad-plan",
             "anygrad-store",
+            "anygrad-recipe",
             "anygrad-verify",
         ],
     ),

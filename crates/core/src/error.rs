@@ -69,6 +69,12 @@ impl Error {
         self
     }
 
+    /// Forgets the line of the caller, where it says nothing to whom the message is for.
+    pub fn without_place(mut self) -> Self {
+        self.0.place = None;
+        self
+    }
+
     /// Adds what was being done when it happened, outermost last.
     pub fn context(mut self, doing: impl fmt::Display) -> Self {
         self.0.context.push(doing.to_string());

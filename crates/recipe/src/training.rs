@@ -1,0 +1,271 @@
+//! How long, in what steps, and what is watched.
+
+use anygrad_nn::{self as nn, Clip};
+
+use crate::schema::{BELOW_1, COUNT, FROM_0, SIZE, choice, section};
+
+section! {
+    /// What keeps a model from learning its data by heart.
+    Regularization {
+        /// Penalty on the absolute values of the kernels of dense and convolution layers.
+        l1: f64 = 0.0 => FROM_0,
+        /// Penalty on their squares.
+        l2: f64 = 0.0 => FROM_0,
+        /// Label smoothing of a loss that has one.
+        label_smoothing: f64 = 0.0 => BELOW_1,
+        /// Changes of the rows in training.
+        augmentation: Augmentation,
+    }
+}
+
+section! {
+    /// Random changes of the rows in training, another each epoch. Images are `[n, channels, height, width]`.
+    Augmentation {
+        /// Images moved by up to so many pixels.
+        shift: usize = 0,
+        /// Whether half of the images are mirrored, left to right.
+        horizontal_flip: bool = false,
+        /// Whether half of the images are turned upside down.
+        vertical_flip: bool = false,
+        /// Images turned by up to so many degrees.
+        rotation: f64 = 0.0 => FROM_0,
+        /// Normal noise of this deviation.
+        noise: f64 = 0.0 => FROM_0,
+        /// Pairs of rows mixed; shares from a beta distribution of this parameter, 0 for none.
+        mixup: f64 = 0.0 => FROM_0,
+    }
+}
+
+impl Augmentation {
+    /// Whether rows stay as they are.
+    pub fn is_none(&self) -> bool {
+        let Augmentation { shift, horizontal_flip, vertical_flip, rotation, noise, mixup } = *self;
+        shift == 0 && !horizontal_flip && !vertical_flip && rotation == 0.0 && noise == 0.0 && mixup == 0.0
+    }
+}
+
+section! {
+    /// How long, in what steps, and what is watched.
+    Training {
+        /// How many times training goes through the training part.
+        epochs: usize = 10 => COUNT,
+        /// Rows per batch.
+        batch_size: usize = 32 => SIZE,
+        /// Batches per step: their gradients are averaged.
+        gradient_accumulation: usize = 1 => SIZE,
+        /// A limit for gradients.
+        clip: Option<Clip> = None,
+        /// Decides initial parameters, splits, orders and random layers.
+        seed: u64 = 1,
+        /// What values are stored as; sums are always computed in f32.
+        precision: Precision = Precision::F32,
+        /// Whether each epoch takes the rows in another order.
+        shuffle: bool = true,
+        /// Figures beside the loss; by the task unless given.
+        metrics: Option<Vec<Metric>> = None,
+        /// When training stops by itself; never unless given.
+        early_stopping: Option<EarlyStopping> = None,
+        /// Which states are kept.
+        checkpoint: Checkpoint,
+    }
+}
+
+/// What values are stored as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// 32 bits.
+    F32,
+    /// 16 bits, with the range of 32.
+    Bf16,
+    /// 16 bits, with more digits.
+    F16,
+}
+
+choice! {
+    /// What values are stored as.
+    Precision: "precision", "type" {
+        /// 32 bits.
+        "f32" => F32 {},
+        /// 16 bits, with the range of 32.
+        "bf16" => Bf16 {},
+        /// 16 bits, with more digits.
+        "f16" => F16 {},
+    }
+}
+
+section! {
+    /// When training stops by itself. Its own keys only: `early_stopping = {}` takes all defaults.
+    EarlyStopping {
+        /// The figure that is watched: `loss` or a metric, with `validation_` in front for the validation part.
+        monitor: String = "validation_loss".to_owned(),
+        /// How many epochs in a row may fail to improve.
+        patience: usize = 5,
+        /// By how much it has to improve.
+        min_delta: f64 = 0.0 => FROM_0,
+        /// Whether the parameters of the best epoch come back.
+        restore_best | restore_best_weights: bool = true,
+    }
+}
+
+section! {
+    /// Which states are kept.
+    Checkpoint {
+        /// Epochs from one to the next.
+        every: usize = 1 => COUNT,
+        /// How many of the last are kept, besides the best.
+        keep: usize = 3 => COUNT,
+    }
+}
+
+/// How figures of several classes become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Average {
+    /// The mean of those of the classes.
+    Macro,
+    /// Of all classes' counts together.
+    Micro,
+    /// One for each class.
+    PerClass,
+}
+
+choice! {
+    /// How figures of several classes become one.
+    Average: "average", "type" {
+        /// The mean of those of the classes.
+        "macro" => Macro {},
+        /// Of all classes' counts together.
+        "micro" => Micro {},
+        /// One for each class.
+        "per_class" => PerClass {},
+    }
+}
+
+/// A figure beside the loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Metric {
+    /// The share of right answers.
+    Accuracy,
+    /// The share of predictions on the targets' side of a border.
+    BinaryAccuracy {
+        /// The border.
+        threshold: f64,
+    },
+    /// The share of rows whose class is among the best `k`.
+    TopK {
+        /// How many.
+        k: usize,
+    },
+    /// Right answers of a class over all answers of it.
+    Precision {
+        /// Of several classes.
+        average: Average,
+    },
+    /// Right answers of a class over all rows of it.
+    Recall {
+        /// Of several classes.
+        average: Average,
+    },
+    /// The harmonic mean of precision and recall.
+    F1 {
+        /// Of several classes.
+        average: Average,
+    },
+    /// The area under the receiver's curve.
+    RocAuc,
+    /// How often each class was answered for each class.
+    ConfusionMatrix,
+    /// The mean absolute error.
+    Mae,
+    /// The root of the mean squared error.
+    Rmse,
+    /// The share of the variance that is explained.
+    R2,
+    /// The mean absolute error over the target.
+    Mape,
+    /// e to the mean cross-entropy.
+    Perplexity,
+}
+
+choice! {
+    /// A figure beside the loss.
+    Metric: "metric", "type" {
+        /// The share of right answers.
+        "accuracy" => Accuracy {},
+        /// The share of predictions on the targets' side of a border.
+        "binary_accuracy" => BinaryAccuracy {
+            /// The border of predictions; that of targets is 1/2.
+            threshold: f64 = 0.5
+        },
+        /// The share of rows whose class is among the best `k`.
+        "top_k" | "top_k_categorical_accuracy" => TopK {
+            /// How many.
+            k: usize = 5 => SIZE
+        },
+        /// Right answers of a class over all answers of it.
+        "precision" => Precision {
+            /// Of several classes.
+            average: Average = Average::Macro
+        },
+        /// Right answers of a class over all rows of it.
+        "recall" => Recall {
+            /// Of several classes.
+            average: Average = Average::Macro
+        },
+        /// The harmonic mean of precision and recall.
+        "f1" => F1 {
+            /// Of several classes.
+            average: Average = Average::Macro
+        },
+        /// The area under the receiver's curve.
+        "roc_auc" | "auc" => RocAuc {},
+        /// How often each class was answered for each class.
+        "confusion_matrix" => ConfusionMatrix {},
+        /// The mean absolute error.
+        "mae" => Mae {},
+        /// The root of the mean squared error.
+        "rmse" => Rmse {},
+        /// The share of the variance that is explained.
+        "r2" => R2 {},
+        /// The mean absolute error over the target.
+        "mape" => Mape {},
+        /// e to the mean cross-entropy.
+        "perplexity" => Perplexity {},
+    }
+}
+
+impl Metric {
+    /// The name, as histories and `monitor` have it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Metric::Accuracy => "accuracy",
+            Metric::BinaryAccuracy { .. } => "binary_accuracy",
+            Metric::TopK { .. } => "top_k",
+            Metric::Precision { .. } => "precision",
+            Metric::Recall { .. } => "recall",
+            Metric::F1 { .. } => "f1",
+            Metric::RocAuc => "roc_auc",
+            Metric::ConfusionMatrix => "confusion_matrix",
+            Metric::Mae => "mae",
+            Metric::Rmse => "rmse",
+            Metric::R2 => "r2",
+            Metric::Mape => "mape",
+            Metric::Perplexity => "perplexity",
+        }
+    }
+
+    /// Whether it is about classes rather than numbers.
+    pub fn is_of_classes(&self) -> bool {
+        !matches!(self, Metric::Mae | Metric::Rmse | Metric::R2 | Metric::Mape)
+    }
+
+    /// The metric of the engine, where this build has one.
+    pub(crate) fn build(&self) -> Option<nn::Metric> {
+        match *self {
+            Metric::Accuracy => Some(nn::Metric::Accuracy),
+            Metric::BinaryAccuracy { threshold } => Some(nn::Metric::BinaryAccuracy { threshold }),
+            Metric::Mae => Some(nn::Metric::MeanAbsoluteError),
+            Metric::Rmse => Some(nn::Metric::RootMeanSquaredError),
+            _ => None,
+        }
+    }
+}
