@@ -135,7 +135,8 @@ fn loss(recipe: &Recipe) -> Result<()> {
         match label_smoothing(&mut recipe.loss().clone()) {
             None => return Err(recipe.error(&path, "the loss has no labels to smooth")),
             Some(own) if *own > 0.0 => {
-                let message = format!("the loss has a label smoothing of its own, {own}: give one of the two");
+                let message =
+                    format!("the loss has a label smoothing of its own, {own}: give one of the two");
                 return Err(recipe.error(&path, message));
             }
             Some(_) => {}

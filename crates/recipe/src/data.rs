@@ -7,17 +7,17 @@ section! {
     /// Where the rows come from, what they are for, and how they are cut into parts. The keys of its format
     /// and of its task stand among these.
     Data {
+        @ /// Where the rows come from.
+        ..source: Source;
+        @ /// What they are for.
+        ..task: Task;
         /// How the rows are cut into training, validation and test part. At random unless given; by time for
         /// the tasks forecasting and language; the file's own parts for idx folders that have two.
         split: Option<Split> = None,
         /// What is done to features; learned from the training part alone.
         normalize: Normalize = Normalize::None,
         /// Whether target numbers are standardized too; those of forecasting are, with the features.
-        normalize_targets: bool = false;
-        /// Where the rows come from.
-        ..source: Source;
-        /// What they are for.
-        ..task: Task;
+        normalize_targets: bool = false,
     }
 }
 

@@ -140,9 +140,8 @@ impl Recipe {
                 let (all, given) = (self.csv_like(None)?, read(&split.validation)?);
                 let (training, shared) = self.with_share(all, &split)?;
                 let test = split.test.as_ref().map(|path| self.csv_like(Some(path))).transpose()?;
-                let same = |part: Option<Dataset>| {
-                    part.map(|part| self.same_classes(&training, part)).transpose()
-                };
+                let same =
+                    |part: Option<Dataset>| part.map(|part| self.same_classes(&training, part)).transpose();
                 let (validation, test) = (same(given.or(shared))?, same(test)?);
                 Ok((training, validation, test))
             }

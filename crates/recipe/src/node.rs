@@ -145,8 +145,7 @@ impl Node {
         self.value = match self.value {
             Value::List(list) => Value::List(list.into_iter().map(|node| node.placed(place)).collect()),
             Value::Table(entries) => {
-                let entry =
-                    |e: Entry| Entry { key: e.key, place: place.clone(), node: e.node.placed(place) };
+                let entry = |e: Entry| Entry { key: e.key, place: place.clone(), node: e.node.placed(place) };
                 Value::Table(entries.into_iter().map(entry).collect())
             }
             other => other,

@@ -241,7 +241,8 @@ const UNITS: Limits = SIZE;
 
 impl Setting for Units {
     fn kind() -> String {
-        "a whole number, \"outputs\" (as many as there are classes or target numbers) or \"vocabulary\"".into()
+        "a whole number, \"outputs\" (as many as there are classes or target numbers) or \"vocabulary\""
+            .into()
     }
 
     fn read(node: &Node) -> Result<Self, Mistake> {
@@ -284,7 +285,9 @@ impl<const N: usize> Setting for Padding<N> {
         };
         let most = sides.concat().numbers().into_iter().find(|&size| !AMOUNT.hold(size));
         match (most, sides.try_into()) {
-            (Some(size), _) => Err(Mistake::new(&node.place, format!("{size} is out of range: takes {AMOUNT}"))),
+            (Some(size), _) => {
+                Err(Mistake::new(&node.place, format!("{size} is out of range: takes {AMOUNT}")))
+            }
             (None, Ok(sides)) => Ok(Padding::Explicit(sides)),
             (None, Err(_)) => Err(wrong()),
         }

@@ -54,11 +54,15 @@ impl Scale {
             column.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)))
         };
         let ends: Vec<(f32, f32)> = (0..count).map(ends).collect();
-        if let Some((column, _)) = ends.iter().enumerate().find(|(_, (low, high))| !(high - low).is_finite()) {
+        if let Some((column, _)) = ends.iter().enumerate().find(|(_, (low, high))| !(high - low).is_finite())
+        {
             return Err(Error::input(format!("column {column}: its range is not finite")));
         }
         let width = |&(low, high): &(f32, f32)| if (high - low).is_normal() { high - low } else { 1.0 };
-        Ok(Scale { shift: ends.iter().map(|(low, _)| *low).collect(), factor: ends.iter().map(width).collect() })
+        Ok(Scale {
+            shift: ends.iter().map(|(low, _)| *low).collect(),
+            factor: ends.iter().map(width).collect(),
+        })
     }
 
     /// x, normalized.

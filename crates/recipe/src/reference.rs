@@ -1,6 +1,6 @@
 //! The reference of all keys, written from the tables that read them.
 
-use crate::schema::{Limits, Section, Setting};
+use crate::schema::{Limits, Section, Setting, one};
 use crate::write::inline;
 
 /// A key as the reference tells it.
@@ -45,7 +45,7 @@ impl Key {
     /// The key that tells the forms of a choice apart.
     pub fn tag(tag: &'static str, what: &str) -> Key {
         let doc = format!("The {what}, with keys of its own: see [{what}](#{}).", anchor(what));
-        Key { names: vec![tag], takes: format!("a {what}"), default: "required".to_owned(), doc }
+        Key { names: vec![tag], takes: one(what), default: "required".to_owned(), doc }
     }
 
     fn row(&self) -> String {
@@ -97,7 +97,10 @@ impl Book {
         let mut text = format!("\n- {}: {}\n", names.join(", "), joined(doc));
         if !keys.is_empty() {
             // A table belongs to the entry of a list when it is indented.
-            text += &rows(&keys).lines().map(|line| format!("  {line}\n").replace("  \n", "\n")).collect::<String>();
+            text += &rows(&keys)
+                .lines()
+                .map(|line| format!("  {line}\n").replace("  \n", "\n"))
+                .collect::<String>();
         }
         self.add(title, &text);
     }

@@ -300,7 +300,9 @@ impl Schedule {
             }
             Schedule::Warmup(s) => match s.then.build(lr, steps).map_err(|why| format!("then: {why}"))? {
                 Some(then) => then.warmup(steps.of(s.steps), s.start_factor),
-                None => return Err("then: a plateau is no schedule of steps: leave the warmup out".to_owned()),
+                None => {
+                    return Err("then: a plateau is no schedule of steps: leave the warmup out".to_owned());
+                }
             },
             Schedule::Plateau(_) => return Ok(None),
         }))

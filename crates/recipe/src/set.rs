@@ -15,7 +15,7 @@ pub(crate) fn apply(root: &mut Node, text: &str) -> Result<(), Mistake> {
         return Err(mistake(format!("`{path}` is no path of keys, as training.epochs or model.0.units")));
     }
     let value = value_of(value, &place)?;
-    put(root, &keys, "", value, &place).map_err(|mistake: Mistake| mistake)
+    put(root, &keys, "", value, &place)
 }
 
 /// More keys than any value of a recipe lies deep.
@@ -44,7 +44,7 @@ fn put(node: &mut Node, keys: &[&str], name: &str, new: Node, place: &Place) -> 
     };
     if let Value::Text(_) = node.value {
         // A name alone gets keys beside it.
-        *node = crate::schema::tagged(node, if name == "split" { "by" } else { "type" });
+        *node = crate::schema::tagged(node, if name == "split" { "by" } else { "type" }, name)?;
     }
     let told = node.told();
     match &mut node.value {

@@ -18,7 +18,12 @@ pub struct Axis {
 enum Values {
     /// As they stand in a file.
     Listed(Vec<String>),
-    Between { low: f64, high: f64, log: bool, whole: bool },
+    Between {
+        low: f64,
+        high: f64,
+        log: bool,
+        whole: bool,
+    },
 }
 
 /// One of many recipes.
@@ -52,7 +57,8 @@ impl Axis {
                 if let Some(entry) = entries.iter().find(|entry| !known.contains(&entry.key.as_str())) {
                     return Err(wrong(&format!("unknown key `{}`: there are min, max, log", entry.key)));
                 }
-                let value = |key| entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node.value);
+                let value =
+                    |key| entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node.value);
                 let number = |key| match value(key) {
                     Some(Value::Whole(whole)) => Ok((*whole as f64, true)),
                     Some(Value::Number(number)) => Ok((*number, false)),
@@ -86,7 +92,11 @@ impl Axis {
                     false => random.between(*low, high),
                 };
                 let within = drawn.clamp(*low, high);
-                if *whole { Value::Whole(within.floor().min(high - 1.0) as i64) } else { Value::Number(within) }
+                if *whole {
+                    Value::Whole(within.floor().min(high - 1.0) as i64)
+                } else {
+                    Value::Number(within)
+                }
             }
         };
         inline(&Node::of(value))

@@ -49,8 +49,10 @@ pub(crate) fn inline(node: &Node) -> String {
         Value::List(list) => format!("[{}]", list.iter().map(inline).collect::<Vec<_>>().join(", ")),
         Value::Table(entries) if entries.is_empty() => "{}".to_owned(),
         Value::Table(entries) => {
-            let entries: Vec<String> =
-                entries.iter().map(|entry| format!("{} = {}", key(&entry.key), inline(&entry.node))).collect();
+            let entries: Vec<String> = entries
+                .iter()
+                .map(|entry| format!("{} = {}", key(&entry.key), inline(&entry.node)))
+                .collect();
             format!("{{ {} }}", entries.join(", "))
         }
     }

@@ -30,21 +30,30 @@ pub(crate) fn read_section<T: Section>(node: &Node) -> Result<T, Mistake> {
 pub(crate) fn closest(word: &str, known: &[&str]) -> String {
     let distance = |known: &&&str| strsim::damerau_levenshtein(&word.to_lowercase(), known);
     match known.iter().min_by_key(distance) {
-        Some(best) if distance(&best) <= (best.len() / 3).max(1) => format!("did you mean `{best}`?"),
+        Some(best) if distance(&best) <= best.len().div_ceil(3) => format!("did you mean `{best}`?"),
         Some(_) => format!("there are {}", known.join(", ")),
         None => "there are none".to_owned(),
     }
 }
 
 /// The node of a choice: a text stands for a table that has nothing but the tag.
-pub(crate) fn tagged(node: &Node, tag: &str) -> Node {
+pub(crate) fn tagged(node: &Node, tag: &str, what: &str) -> Result<Node, Mistake> {
     match &node.value {
         Value::Text(_) => {
             let entry = Entry { key: tag.to_owned(), place: node.place.clone(), node: node.clone() };
-            Node { value: Value::Table(vec![entry]), place: node.place.clone() }
+            Ok(Node { value: Value::Table(vec![entry]), place: node.place.clone() })
         }
-        _ => node.clone(),
+        Value::Table(_) => Ok(node.clone()),
+        _ => {
+            let message = format!("{}: takes {} by its name, or a table of its keys", node.told(), one(what));
+            Err(Mistake::new(&node.place, message))
+        }
     }
+}
+
+/// A noun with its article.
+pub(crate) fn one(noun: &str) -> String {
+    format!("{} {noun}", if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" })
 }
 
 /// Names are compared without regard to case, hyphens and underscores.
@@ -107,11 +116,11 @@ impl Fields<'_> {
         let names = || choices.iter().map(|(name, _)| *name).collect::<Vec<_>>();
         let Some(entry) = self.find(&[tag])? else {
             let message =
-                format!("the key `{tag}` is missing: it takes a {what}: one of {}", names().join(", "));
+                format!("the key `{tag}` is missing: it takes {}: one of {}", one(what), names().join(", "));
             return Err(Mistake::new(self.place, message));
         };
         let Value::Text(word) = &entry.node.value else {
-            let message = format!("{}: takes the name of a {what}, in quotes", entry.node.told());
+            let message = format!("{}: takes the name of {}, in quotes", entry.node.told(), one(what));
             return Err(Mistake::new(&entry.node.place, message).within(tag));
         };
         let is_named = |(name, others): &&(&'static str, &[&str])| {

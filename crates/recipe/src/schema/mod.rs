@@ -9,7 +9,7 @@ mod values;
 mod variants;
 
 pub(crate) use choice::choice;
-pub(crate) use fields::{Fields, closest, read_section, tagged};
+pub(crate) use fields::{Fields, closest, one, read_section, tagged};
 pub(crate) use limits::*;
 pub(crate) use section::section;
 pub use values::Names;

@@ -6,10 +6,11 @@
 /// section! {
 ///     /// What the table is for.
 ///     Training {
+///         @ ..part: Part;                      the keys of another section, before these
 ///         /// What the key is for.
 ///         epochs: usize = 10 => COUNT,         a default and limits; both may be left out
-///         batch_size | batch: usize = 32,      another name of the key
-///         ..part: Part                         the keys of another section, among these
+///         batch_size | batch: usize = 32;      another name of the key
+///         ..more: More;                        the keys of another section, behind these
 ///     }
 /// }
 /// ```
@@ -17,6 +18,7 @@ macro_rules! section {
     (
         $(#[doc = $doc:literal])*
         $name:ident $(<const $axes:ident>)? {
+            $(@ $(#[doc = $head_doc:literal])* .. $head:ident : $head_type:ty ;)*
             $(
                 $(#[doc = $key_doc:literal])*
                 $field:ident $(| $alias:ident)* : $type:ty $(= $default:expr)? $(=> $limits:expr)?
@@ -29,6 +31,7 @@ macro_rules! section {
         $(#[doc = $doc])*
         #[derive(Clone, Debug, PartialEq)]
         pub struct $name $(<const $axes: usize>)? {
+            $($(#[doc = $head_doc])* pub $head: $head_type,)*
             $($(#[doc = $key_doc])* pub $field: $type,)*
             $($(#[doc = $part_doc])* pub $part: $part_type,)*
         }
@@ -46,6 +49,7 @@ macro_rules! section {
             ) -> Result<Vec<&'static str>, $crate::node::Mistake> {
                 let mut names: Vec<&'static str> =
                     vec![$(stringify!($field), $(stringify!($alias),)*)*];
+                $(names.extend(<$head_type as $crate::schema::Section>::names(_fields)?);)*
                 $(names.extend(<$part_type as $crate::schema::Section>::names(_fields)?);)*
                 Ok(names)
             }
@@ -57,24 +61,26 @@ macro_rules! section {
                     let names = [stringify!($field), $(stringify!($alias)),*];
                     let $field: $type = _fields.take(&names, default, limits)?;
                 )*
+                $(let $head = <$head_type as $crate::schema::Section>::take(_fields)?;)*
                 $(let $part = <$part_type as $crate::schema::Section>::take(_fields)?;)*
-                Ok($name { $($field,)* $($part,)* })
+                Ok($name { $($head,)* $($field,)* $($part,)* })
             }
 
             fn put(&self, _entries: &mut Vec<$crate::node::Entry>) {
-                $($crate::schema::Section::put(&self.$part, _entries);)*
+                $($crate::schema::Section::put(&self.$head, _entries);)*
                 $(
                     if let Some(node) = $crate::schema::Setting::write(&self.$field) {
                         let key = stringify!($field).to_owned();
                         _entries.push($crate::node::Entry { key, place: Default::default(), node });
                     }
                 )*
+                $($crate::schema::Section::put(&self.$part, _entries);)*
             }
 
             #[allow(unused_mut, reason = "a table without keys of its own")]
             fn keys(_book: &mut $crate::reference::Book) -> Vec<$crate::reference::Key> {
                 let mut keys = Vec::new();
-                $(keys.extend(<$part_type as $crate::schema::Section>::keys(_book));)*
+                $(keys.extend(<$head_type as $crate::schema::Section>::keys(_book));)*
                 $({
                     let default: Option<$type> = $crate::schema::section!(@option $($default)?);
                     let limits: Option<$crate::schema::Limits> =
@@ -83,6 +89,7 @@ macro_rules! section {
                         &[stringify!($field), $(stringify!($alias)),*], default, limits, &[$($key_doc),*], _book,
                     ));
                 })*
+                $(keys.extend(<$part_type as $crate::schema::Section>::keys(_book));)*
                 keys
             }
         }

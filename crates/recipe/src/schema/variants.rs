@@ -72,11 +72,11 @@ macro_rules! variants {
 
         impl $crate::schema::Setting for $enum {
             fn kind() -> String {
-                format!("a {}", $what)
+                $crate::schema::one($what)
             }
 
             fn read(node: &$crate::node::Node) -> Result<Self, $crate::node::Mistake> {
-                $crate::schema::read_section(&$crate::schema::tagged(node, $tag))
+                $crate::schema::read_section(&$crate::schema::tagged(node, $tag, $what)?)
             }
 
             fn write(&self) -> Option<$crate::node::Node> {

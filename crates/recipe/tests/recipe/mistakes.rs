@@ -1,0 +1,478 @@
+//! Mistakes in recipes and data: each has the exact words that a user reads.
+
+use std::path::Path;
+
+use anygrad_core::DType;
+use anygrad_recipe::{Recipe, Sizes};
+
+/// A recipe without mistakes; each row below puts one in.
+const GOOD: &str = r#"model = [
+    { type = "conv2d", filters = 8, kernel_size = 3, activation = "relu" },
+    "max_pool2d",
+    "flatten",
+    { type = "dense", units = "outputs" },
+]
+loss = "cross_entropy"
+optimizer = { type = "adam", lr = 0.001 }
+schedule = "cosine"
+
+[data]
+format = "idx"
+path = "mnist"
+task = "multiclass"
+split = { by = "fraction", train = 0.8, validation = 0.1, test = 0.1 }
+
+[regularization]
+l2 = 0.0001
+augmentation = { shift = 2 }
+
+[training]
+epochs = 5
+batch_size = 64
+clip = { type = "norm", limit = 1.0 }
+metrics = ["accuracy"]
+early_stopping = { patience = 3 }
+"#;
+
+fn mnist() -> Sizes {
+    Sizes { features: vec![1, 28, 28], dtype: DType::F32, outputs: 10, vocabulary: None, rows: 1000 }
+}
+
+/// What is wrong with the recipe once `from` is `to`: on reading, or on building for MNIST.
+fn mistake(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from} is not in the recipe");
+    let recipe = Recipe::parse(&GOOD.replacen(from, to, 1), "r.toml");
+    match recipe.and_then(|recipe| recipe.build(&mnist()).map(drop)) {
+        Ok(()) => "nothing".to_owned(),
+        Err(error) => {
+            assert!(error.is_input(), "{error:?}");
+            error.to_string()
+        }
+    }
+}
+
+#[test]
+fn each_mistake_in_a_recipe_is_told_with_its_line_its_key_and_what_would_be_right() {
+    assert_eq!(mistake("epochs = 5", "epochs = 6"), "nothing");
+    let rows: &[(&str, &str, &str)] = &[
+        // Not TOML.
+        ("epochs = 5", "epochs 5", "line 22: not TOML: key with no value, expected `=`"),
+        ("[training]", "[training", "line 21: not TOML: unclosed table, expected `]`"),
+        ("epochs = 5", "epochs = 5\nepochs = 6", "line 23: not TOML: duplicate key"),
+        (
+            "epochs = 5",
+            "epochs = 9223372036854775808",
+            "line 22: training.epochs: 9223372036854775808 has more than 63 bits",
+        ),
+        (
+            "epochs = 5",
+            "epochs = 2026-11-26",
+            "line 22: training.epochs: 2026-11-26 is a date, which no key takes: text stands in quotes",
+        ),
+        // Unknown keys.
+        ("epochs = 5", "epoch = 5", "line 22: training: unknown key `epoch`: did you mean `epochs`?"),
+        ("[training]", "[trainig]", "line 21: unknown key `trainig`: did you mean `training`?"),
+        ("path =", "pth =", "line 13: data: unknown key `pth`: did you mean `path`?"),
+        (
+            "path =",
+            "window = 3\npath =",
+            "line 13: data: unknown key `window`: there are split, normalize, normalize_targets, format, path, task",
+        ),
+        (
+            "lr = 0.001",
+            "learning_rte = 0.001",
+            "line 8: optimizer: unknown key `learning_rte`: did you mean `learning_rate`?",
+        ),
+        (
+            "filters = 8",
+            "units = 8",
+            "line 2: model.0: unknown key `units`: there are type, filters, out_channels, kernel_size, stride, strides, padding, padding_mode, dilation, dilation_rate, groups, activation, bias, use_bias, kernel_init, kernel_initializer, bias_init, bias_initializer, pytorch_init, kernel_l1, kernel_l2, name",
+        ),
+        (
+            "shift = 2",
+            "shfit = 2",
+            "line 19: regularization.augmentation: unknown key `shfit`: did you mean `shift`?",
+        ),
+        (
+            "patience = 3",
+            "patience = 3, delta = 1",
+            "line 26: training.early_stopping: unknown key `delta`: there are monitor, patience, min_delta, restore_best, restore_best_weights",
+        ),
+        // Keys that are missing, or there twice.
+        ("path = \"mnist\"", "", "line 11: data: the key `path` is missing: it takes text in quotes"),
+        (
+            "format = \"idx\"",
+            "",
+            "line 11: data: the key `format` is missing: it takes a format: one of csv, idx, text, images, npy, npz, generated",
+        ),
+        (
+            "task = \"multiclass\"",
+            "",
+            "line 11: data: the key `task` is missing: it takes a task: one of regression, binary, multiclass, forecasting, language",
+        ),
+        (
+            "kernel_size = 3, ",
+            "",
+            "line 2: model.0: the key `kernel_size` is missing: it takes a whole number, or a list of 2",
+        ),
+        (
+            "type = \"conv2d\", ",
+            "",
+            "line 2: model.0: the key `type` is missing: it takes a layer: one of dense, activation, dropout, embedding, conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, max_pool1d, max_pool2d, max_pool3d, avg_pool1d, avg_pool2d, avg_pool3d, lp_pool1d, lp_pool2d, adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d, global_avg_pool, global_max_pool, pad1d, pad2d, pad3d, upsample1d, upsample2d, upsample3d, pixel_shuffle, pixel_unshuffle, channel_shuffle, flatten, reshape, batch_norm, layer_norm, rms_norm, group_norm, instance_norm, simple_rnn, gru, lstm, multi_head_attention, position_embedding, transformer_block, residual, sequential",
+        ),
+        (
+            "filters = 8",
+            "filters = 8, out_channels = 8",
+            "line 2: model.0: `filters` and `out_channels` are two names of one key",
+        ),
+        (
+            "{ type = \"norm\", limit = 1.0 }",
+            "\"norm\"",
+            "line 24: training.clip: the key `limit` is missing: it takes a number",
+        ),
+        // Values of the wrong kind.
+        (
+            "epochs = 5",
+            "epochs = \"five\"",
+            "line 22: training.epochs: \"five\" is text: takes a whole number",
+        ),
+        ("epochs = 5", "epochs = 2.5", "line 22: training.epochs: 2.5 is a number: takes a whole number"),
+        ("lr = 0.001", "lr = true", "line 8: optimizer.lr: true is a truth value: takes a number"),
+        ("lr = 0.001", "lr = nan", "line 8: optimizer.lr: NaN is not finite"),
+        ("path = \"mnist\"", "path = 7", "line 13: data.path: 7 is a whole number: takes text in quotes"),
+        ("path = \"mnist\"", "path = \"\"", "line 13: data.path: the text is empty"),
+        (
+            "kernel_size = 3",
+            "kernel_size = [3, 3, 3]",
+            "line 2: model.0.kernel_size: a list of 3 stands here: takes a whole number, or a list of 2",
+        ),
+        (
+            "kernel_size = 3",
+            "kernel_size = [3, \"x\"]",
+            "line 2: model.0.kernel_size.1: \"x\" is text: takes a whole number",
+        ),
+        (
+            "kernel_size = 3",
+            "kernel_size = 3, padding = \"full\"",
+            "line 2: model.0.padding: \"full\" is text: takes \"valid\", \"same\", a whole number, a list of 2, or 2 pairs of what stands before and behind",
+        ),
+        (
+            "units = \"outputs\"",
+            "units = \"all\"",
+            "line 5: model.3.units: \"all\" is text: takes a whole number, \"outputs\" (as many as there are classes or target numbers) or \"vocabulary\"",
+        ),
+        (
+            "\"flatten\",",
+            "[\"flatten\"],",
+            "line 4: model.2: a list of 1 stands here: takes a layer by its name, or a table of its keys",
+        ),
+        (
+            "[\"accuracy\"]",
+            "\"accuracy\"",
+            "line 25: training.metrics: \"accuracy\" is text: takes a list, each of it a metric",
+        ),
+        (
+            "schedule = \"cosine\"",
+            "schedule = { type = \"cosine\", decay_steps = \"3 weeks\" }",
+            "line 9: schedule.decay_steps: \"3 weeks\" is text: takes a number of steps, or text as \"3 epochs\"",
+        ),
+        // Numbers out of range.
+        (
+            "epochs = 5",
+            "epochs = 0",
+            "line 22: training.epochs: 0 is out of range: takes a whole number, 1 or more",
+        ),
+        ("epochs = 5", "epochs = -5", "line 22: training.epochs: -5 is out of range: takes a whole number"),
+        ("lr = 0.001", "lr = 0", "line 8: optimizer.lr: 0 is out of range: takes a number, above 0"),
+        (
+            "lr = 0.001",
+            "lr = 0.1, beta_1 = 1.0",
+            "line 8: optimizer.beta_1: 1 is out of range: takes a number, 0 up to, not including, 1",
+        ),
+        ("filters = 8", "filters = 0", "line 2: model.0.filters: 0 is out of range: takes 1 to 16777216"),
+        (
+            "kernel_size = 3",
+            "kernel_size = [3, 0]",
+            "line 2: model.0.kernel_size: 0 is out of range: takes a whole number, or a list of 2, 1 to 16777216",
+        ),
+        (
+            "train = 0.8",
+            "train = 0.9",
+            "line 15: data.split: train, validation and test are 1.1 together: at most 1",
+        ),
+        (
+            "validation = 0.1",
+            "validation = 1.5",
+            "line 15: data.split.validation: 1.5 is out of range: takes a number, 0 to 1",
+        ),
+        // Unknown words.
+        ("\"flatten\"", "\"flaten\"", "line 4: model.2: unknown layer `flaten`: did you mean `flatten`?"),
+        (
+            "\"relu\"",
+            "\"rule\"",
+            "line 2: model.0.activation: unknown activation `rule`: did you mean `relu`?",
+        ),
+        (
+            "\"cross_entropy\"",
+            "\"entropy\"",
+            "line 7: loss: unknown loss `entropy`: there are mse, mae, huber, smooth_l1, log_cosh, poisson, hinge, squared_hinge, categorical_hinge, kl_divergence, kl_div_log, cosine_similarity, binary_cross_entropy, binary_focal, categorical_cross_entropy, cross_entropy, negative_log_likelihood, focal",
+        ),
+        (
+            "type = \"adam\"",
+            "type = \"adan\"",
+            "line 8: optimizer: unknown optimizer `adan`: did you mean `adam`?",
+        ),
+        (
+            "type = \"adam\"",
+            "type = 3",
+            "line 8: optimizer.type: 3 is a whole number: takes the name of an optimizer, in quotes",
+        ),
+        (
+            "\"idx\"",
+            "\"parquet\"",
+            "line 12: data: unknown format `parquet`: there are csv, idx, text, images, npy, npz, generated",
+        ),
+        // Keys that do not go together.
+        (
+            "\"multiclass\"",
+            "\"regression\"",
+            "line 14: data.task: the format idx does not serve regression: it takes multiclass",
+        ),
+        (
+            "\"cross_entropy\"",
+            "\"huber\"",
+            "line 7: loss: this loss does not serve the task multiclass: take cross_entropy",
+        ),
+        (
+            "[\"accuracy\"]",
+            "[\"accuracy\", \"rmse\"]",
+            "line 25: training.metrics.1: `rmse` does not serve the task multiclass",
+        ),
+        (
+            "[\"accuracy\"]",
+            "[\"accuracy\", \"accuracy\"]",
+            "line 25: training.metrics.1: `accuracy` is there twice",
+        ),
+        (
+            "patience = 3",
+            "monitor = \"validation_acuracy\"",
+            "line 26: training.early_stopping.monitor: no figure is called `validation_acuracy`: did you mean `validation_accuracy`?",
+        ),
+        (
+            "validation = 0.1",
+            "validation = 0",
+            "line 26: training.early_stopping.monitor: `validation_loss` needs a validation part, which data.split leaves out",
+        ),
+        ("l2 = 0.0001", "label_smoothing = 0.1\nl1 = 0", "nothing"),
+        (
+            "loss = \"cross_entropy\"",
+            "loss = \"nll_loss\"\nregularization.label_smoothing = 0.1",
+            "line 18: not TOML: duplicate key",
+        ),
+        (
+            "[training]",
+            "[training]\nprecision = \"f16\"",
+            "line 22: training.precision: 16-bit storage is not available in this build: take \"f32\"",
+        ),
+        // Shapes.
+        (
+            "\"flatten\",",
+            "",
+            "line 5: model.2: the model makes [n, 8, 13, 10], the task multiclass takes [n, 10]",
+        ),
+        (
+            "\"conv2d\"",
+            "\"conv1d\"",
+            "line 2: model.0: conv1d: conv1d takes [n, channels, width], [2, 1, 28, 28] was given",
+        ),
+        (
+            "kernel_size = 3",
+            "kernel_size = 3, groups = 3",
+            "line 2: model.0: conv2d: conv2d: 1 channels and 8 filters in 3 groups",
+        ),
+        (
+            "\"max_pool2d\",",
+            "{ type = \"group_norm\", groups = 3 },",
+            "line 3: model.1: group_norm: 8 channels do not make 3 groups",
+        ),
+        (
+            "\"max_pool2d\",",
+            "{ type = \"residual\", layers = [\n\"flatten\",\n{ type = \"dense\", units = 4 }] },",
+            "line 3: model.1: residual: [2, 4] of the layers and [2, 8, 26, 26] of the way around them differ",
+        ),
+        (
+            "\"max_pool2d\",",
+            "{ type = \"residual\", layers = [\n\"flatten\",\n{ type = \"reshape\", sizes = [7] }] },",
+            "line 5: model.1.layers.1: reshape: [2, 5408] has 10816 elements, [2, 7] has 14",
+        ),
+        (
+            "units = \"outputs\"",
+            "units = 7",
+            "line 5: model.3: the model makes [n, 7], the task multiclass takes [n, 10]",
+        ),
+        (
+            "units = \"outputs\"",
+            "units = \"vocabulary\"",
+            "line 5: model.3: \"vocabulary\" is known for the task language only: give a number",
+        ),
+        (
+            "\"cross_entropy\"",
+            "{ type = \"cross_entropy\", class_weights = [1, 2] }",
+            "line 7: loss: loss: 2 class_weights, the predictions' last axis has 10",
+        ),
+        (
+            "batch_size = 64",
+            "batch_size = 1001",
+            "line 23: training.batch_size: 1001 of 1000 rows of the training part",
+        ),
+        (
+            "schedule = \"cosine\"",
+            "schedule = { type = \"piecewise\", boundaries = [10, 5], values = [1, 2, 3] }",
+            "line 9: schedule: boundaries: [10, 5] steps do not rise",
+        ),
+        (
+            "[\"accuracy\"]",
+            "[\"top_k\"]",
+            "line 25: training.metrics.0: `top_k` is not available in this build",
+        ),
+        (
+            "    \"max_pool2d\",\n    \"flatten\",\n    { type = \"dense\", units = \"outputs\" },\n]",
+            "]\nmodel_ = 3",
+            "line 4: unknown key `model_`: did you mean `model`?",
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for (from, to, wanted) in rows {
+        let wanted = if *wanted == "nothing" { (*wanted).to_owned() } else { format!("r.toml: {wanted}") };
+        let got = mistake(from, to);
+        if got != wanted {
+            wrong.push(format!("{to}\n  wanted {wanted}\n  got    {got}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
+}
+
+/// What is wrong with a table recipe in a folder.
+fn of_data(folder: &Path, name: &str, bytes: &[u8], data: &str) -> String {
+    std::fs::write(folder.join(name), bytes).unwrap();
+    let text = format!("model = [{{ type = \"dense\", units = \"outputs\" }}]\n[data]\n{data}\n");
+    let path = folder.join("r.toml");
+    std::fs::write(&path, text).unwrap();
+    let error = Recipe::read(&path, &[]).and_then(|recipe| recipe.load().map(drop)).unwrap_err();
+    assert!(error.is_input(), "{error:?}");
+    error.to_string().replace(&format!("{}/", folder.display()), "")
+}
+
+#[test]
+fn each_mistake_in_data_is_told_with_the_key_that_asks_for_them_and_its_place_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = "format = \"csv\"\npath = \"t.csv\"\ntask = \"regression\"";
+    let (table, classes): (&[u8], &[u8]) =
+        (b"a,b,y\n1,2,3\n4,5,6\n7,8,9\n", b"a,y\n1,x\n2,z\n3,x\n4,w\n5,x\n6,z\n");
+    let rows: &[(&[u8], &str, &str)] = &[
+        (
+            table,
+            "format = \"csv\"\npath = \"u.csv\"\ntask = \"regression\"",
+            "r.toml: line 4: data.path: u.csv: cannot be read: No such file or directory (os error 2)",
+        ),
+        (b"", csv, "r.toml: line 4: data.path: t.csv: the table is empty"),
+        (b"a,y\n1,2\n3\n", csv, "r.toml: line 4: data.path: t.csv: line 3: 1 cells, the lines before have 2"),
+        (
+            b"a,y\n1,2\nx,4\n",
+            csv,
+            "r.toml: line 4: data.path: t.csv: line 3, column 0 (a): \"x\" is not a number",
+        ),
+        (b"a,y\n1,2\n,4\n", csv, "r.toml: line 4: data.path: t.csv: line 3, column 0 (a): the cell is empty"),
+        (
+            table,
+            &format!("{csv}\ntarget = \"z\""),
+            "r.toml: line 6: data.target: t.csv: no column \"z\" among the 3 columns a, b, y",
+        ),
+        (
+            table,
+            &format!("{csv}\ninputs = [\"a\", \"c\"]"),
+            "r.toml: line 6: data.inputs: t.csv: no column \"c\" among the 3 columns a, b, y",
+        ),
+        (
+            table,
+            &format!("{csv}\ndrop = 3"),
+            "r.toml: line 6: data.drop: t.csv: no column \"3\" among the 3 columns a, b, y",
+        ),
+        (table, csv, "r.toml: line 2: data.split: 3 rows make parts of [2, 1, 0] rows: each needs one"),
+        (
+            classes,
+            "format = \"csv\"\npath = \"t.csv\"\ntask = \"binary\"",
+            "r.toml: line 4: data.path: t.csv: column 1 (y) holds 3 classes, Binary takes 2",
+        ),
+        (
+            table,
+            &format!("{csv}\nseparator = \";\""),
+            "r.toml: line 6: data.separator: a separator other than a comma is not available in this build",
+        ),
+        (
+            table,
+            &format!("{csv}\nmissing = \"mean\""),
+            "r.toml: line 6: data.missing: a table with empty cells is not available in this build",
+        ),
+        (
+            table,
+            &format!("{csv}\none_hot = \"a\""),
+            "r.toml: line 6: data.one_hot: a column for each word is not available in this build",
+        ),
+        (
+            table,
+            "format = \"npz\"\npath = \"t.npz\"\ntask = \"regression\"",
+            "r.toml: line 3: data.format: NumPy's format is not available in this build",
+        ),
+        (
+            table,
+            "format = \"images\"\npath = \"t\"\ntask = \"multiclass\"",
+            "r.toml: line 3: data.format: a folder of images is not available in this build",
+        ),
+        (
+            table,
+            "format = \"idx\"\npath = \"t\"\ntask = \"multiclass\"",
+            "r.toml: line 4: data.path: t: there is no such folder",
+        ),
+        (
+            table,
+            "format = \"csv\"\npath = \"t.csv\"\ntask = \"forecasting\"\nwindow = 9\nsplit = { by = \"time\", train = 1, validation = 0, test = 0 }",
+            "r.toml: line 6: data.window: 9 values and 1 after them do not fit in a part of 3",
+        ),
+        (
+            b"abcabc",
+            "format = \"text\"\npath = \"t.csv\"\ntask = \"language\"\nsequence_length = 8",
+            "r.toml: line 2: data.split: 6 rows make parts of [5, 0, 1] rows: each needs one",
+        ),
+        (
+            b"ab\xffc",
+            "format = \"text\"\npath = \"t.csv\"\ntask = \"language\"",
+            "r.toml: line 4: data.path: t.csv: line 1: byte 2 of the file is not UTF-8",
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for (bytes, data, wanted) in rows {
+        let got = of_data(folder.path(), "t.csv", bytes, data);
+        if got != *wanted {
+            wrong.push(format!("{data}\n  wanted {wanted}\n  got    {got}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
+}
+
+#[test]
+fn files_that_are_no_recipes_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("r.toml");
+    let error = || {
+        let error = Recipe::read(&path, &[]).unwrap_err().to_string();
+        error.replace(&format!("{}/", folder.path().display()), "")
+    };
+    assert_eq!(error(), "r.toml: cannot be read: No such file or directory (os error 2)");
+    std::fs::write(&path, b"model = [\n\"\xff\"]").unwrap();
+    assert_eq!(error(), "r.toml: line 2: not UTF-8");
+    std::fs::write(&path, vec![b'#'; (1 << 20) + 1]).unwrap();
+    assert_eq!(error(), "r.toml: 1048577 bytes are too many for a recipe");
+    std::fs::write(&path, "").unwrap();
+    assert_eq!(error(), "r.toml: line 1: the key `model` is missing: it takes a list, each of it a layer");
+}
