@@ -15,7 +15,7 @@ pub const NAME: &str = "cnn";
 
 /// The model: two rounds of convolution and pooling find strokes and their combinations, two dense
 /// layers name the digit. The last layer gives logits; the loss applies the softmax.
-fn model(classes: usize) -> Sequential {
+pub fn model(classes: usize) -> Sequential {
     Sequential::new()
         .add(Conv2d::new(32, 3).activation(Activation::Relu))
         .add(MaxPool2d::new(2))

@@ -15,7 +15,7 @@ use crate::tables::{columns, number};
 pub const NAME: &str = "linear-regression";
 
 /// The model: one unit without an activation is a weighted sum of the features and a bias.
-fn model() -> Sequential {
+pub fn model() -> Sequential {
     Sequential::new().add(Dense::new(1).named("line"))
 }
 

@@ -17,7 +17,7 @@ pub const NAME: &str = "logistic-regression";
 
 /// The model: one unit, whose output is the logit of "yes". The loss applies the sigmoid, which
 /// keeps large logits exact.
-fn model() -> Sequential {
+pub fn model() -> Sequential {
     Sequential::new().add(Dense::new(1))
 }
 

@@ -17,7 +17,7 @@ pub const NAME: &str = "lstm";
 
 /// The model: the first LSTM hands its whole sequence to the second, whose last state a dense layer
 /// turns into the next value.
-fn model() -> Sequential {
+pub fn model() -> Sequential {
     Sequential::new().add(Lstm::new(64).return_sequences(true)).add(Lstm::new(64)).add(Dense::new(1))
 }
 

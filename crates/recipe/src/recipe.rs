@@ -151,6 +151,23 @@ impl Recipe {
         write::document(&entries)
     }
 
+    /// [`Recipe::to_toml`] with paths that hold wherever it lies: for a folder that keeps what was run.
+    ///
+    /// # Errors
+    /// The working folder is gone, or a path is not UTF-8.
+    pub fn to_toml_elsewhere(&self) -> Result<String> {
+        let mut moved = self.clone();
+        for path in moved.settings.data.paths() {
+            let whole = std::path::absolute(self.folder.join(&*path))
+                .map_err(|error| Error::input(format!("{path}: {error}")))?;
+            *path = whole
+                .to_str()
+                .ok_or_else(|| Error::input(format!("{}: not UTF-8", whole.display())))?
+                .to_owned();
+        }
+        Ok(moved.to_toml())
+    }
+
     /// A path of the recipe, which is relative to its folder.
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.folder.join(path)

@@ -21,6 +21,8 @@ struct Chapter {
 #[derive(Default)]
 pub(crate) struct Book {
     chapters: Vec<Chapter>,
+    /// The form that was written last, to which one of more axes is compared.
+    last: Option<(String, Vec<Vec<&'static str>>, String)>,
 }
 
 impl Key {
@@ -36,10 +38,14 @@ impl Key {
         let default = match default.map(|default| default.write()) {
             Some(Some(node)) => format!("`{}`", inline(&node)),
             Some(None) => "none".to_owned(),
-            None if T::absent().is_some() => "its own".to_owned(),
+            None if T::absent().is_some() => "of its keys".to_owned(),
             None => "required".to_owned(),
         };
-        Key { names: names.to_vec(), takes: format!("{}{limits}", T::kind()), default, doc: joined(doc) }
+        let kind = match T::chapter() {
+            Some(title) => T::kind().replace(&title, &format!("[{title}](#{})", anchor(&title))),
+            None => T::kind(),
+        };
+        Key { names: names.to_vec(), takes: format!("{kind}{limits}"), default, doc: joined(doc) }
     }
 
     /// The key that tells the forms of a choice apart.
@@ -55,7 +61,8 @@ impl Key {
 }
 
 fn joined(doc: &[&str]) -> String {
-    doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ").replace('|', "\\|")
+    let words: Vec<&str> = doc.iter().flat_map(|line| line.split_whitespace()).collect();
+    words.join(" ").replace('|', "\\|")
 }
 
 fn anchor(title: &str) -> String {
@@ -93,15 +100,27 @@ impl Book {
 
     /// A form of the choice that has begun.
     pub fn form(&mut self, title: &str, names: &[&str], doc: &[&str], keys: Vec<Key>) {
+        let (first, doc) = (names.first().copied().unwrap_or_default().to_owned(), joined(doc));
         let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-        let mut text = format!("\n- {}: {}\n", names.join(", "), joined(doc));
+        let mut text = format!("\n- {}: {doc}", names.join(", "));
+        let of_keys: Vec<Vec<&str>> = keys.iter().map(|key| key.names.clone()).collect();
+        match &self.last {
+            Some((last_doc, last_keys, last))
+                if !keys.is_empty() && *last_doc == doc && *last_keys == of_keys =>
+            {
+                text +=
+                    &format!(" Keys as of `{last}`; sizes are a number, or a list of one for each axis.\n");
+                self.add(title, &text);
+                return;
+            }
+            _ => text.push('\n'),
+        }
         if !keys.is_empty() {
             // A table belongs to the entry of a list when it is indented.
-            text += &rows(&keys)
-                .lines()
-                .map(|line| format!("  {line}\n").replace("  \n", "\n"))
-                .collect::<String>();
+            let indented = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") };
+            text += &rows(&keys).lines().map(indented).collect::<String>();
         }
+        self.last = Some((doc, of_keys, first));
         self.add(title, &text);
     }
 

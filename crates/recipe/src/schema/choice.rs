@@ -93,6 +93,10 @@ macro_rules! choice {
                 }
             }
 
+            fn chapter() -> Option<String> {
+                Some($what.to_owned())
+            }
+
             fn describe(book: &mut $crate::reference::Book) {
                 if book.begin($what, &[$($doc),*]) {
                     $({

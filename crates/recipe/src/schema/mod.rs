@@ -39,6 +39,11 @@ pub(crate) trait Setting: Sized {
         None
     }
 
+    /// The chapter of the reference that tells more of it.
+    fn chapter() -> Option<String> {
+        None
+    }
+
     /// Adds the tables that it is made of to the reference.
     fn describe(_book: &mut Book) {}
 }

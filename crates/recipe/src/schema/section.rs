@@ -113,6 +113,10 @@ macro_rules! section {
                 Some($crate::node::Node::of($crate::node::Value::Table(Vec::new())))
             }
 
+            fn chapter() -> Option<String> {
+                Some(stringify!($name).to_lowercase())
+            }
+
             fn describe(book: &mut $crate::reference::Book) {
                 book.table::<Self>(&stringify!($name).to_lowercase(), &[$($doc),*]);
             }

@@ -137,6 +137,10 @@ impl<T: Setting> Setting for Option<T> {
         self.as_ref().map_or(Vec::new(), T::numbers)
     }
 
+    fn chapter() -> Option<String> {
+        T::chapter()
+    }
+
     fn describe(book: &mut Book) {
         T::describe(book);
     }
@@ -153,6 +157,10 @@ impl<T: Setting> Setting for Box<T> {
 
     fn write(&self) -> Option<Node> {
         T::write(self)
+    }
+
+    fn chapter() -> Option<String> {
+        T::chapter()
     }
 
     fn describe(book: &mut Book) {
@@ -183,6 +191,10 @@ impl<T: Setting> Setting for Vec<T> {
 
     fn numbers(&self) -> Vec<f64> {
         self.iter().flat_map(T::numbers).collect()
+    }
+
+    fn chapter() -> Option<String> {
+        T::chapter()
     }
 
     fn describe(book: &mut Book) {

@@ -91,6 +91,10 @@ macro_rules! variants {
                 }
             }
 
+            fn chapter() -> Option<String> {
+                Some($what.to_owned())
+            }
+
             fn describe(book: &mut $crate::reference::Book) {
                 if book.begin($what, &[$($doc),*]) {
                     $({

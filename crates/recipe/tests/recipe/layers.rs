@@ -83,8 +83,9 @@ fn dense_layers_and_functions() {
 
 #[test]
 fn windows() {
-    let (line, image, volume): ((&[usize], _), (&[usize], _), (&[usize], _)) =
-        ((&[4, 9], F), (&[4, 9, 8], F), (&[4, 5, 6, 7], F));
+    let line: (&[usize], _) = (&[4, 9], F);
+    let image: (&[usize], _) = (&[4, 9, 8], F);
+    let volume: (&[usize], _) = (&[4, 5, 6, 7], F);
     same! {
         line => nn::Conv1d::new(6, 3).stride(2).padding(Padding::Same),
             "{ type = \"Conv1D\", filters = 6, kernel_size = 3, strides = 2, padding = \"same\" }";

@@ -110,3 +110,22 @@ fn sequences_of_a_text_predict_the_next_character_or_each() {
     let every = load(&[("t.txt", "abcabcabdd")], "", &format!("{data}\npredict = \"every\""));
     assert_eq!(every.training.targets(), &Array::i32(&[2, 3], [1, 2, 0, 0, 1, 2]).unwrap());
 }
+
+#[test]
+fn a_recipe_that_is_kept_elsewhere_finds_its_data() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for (name, text) in [("t.csv", "1,2\n3,4\n"), ("u.csv", "5,6\n")] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let data = "format = \"csv\"\npath = \"t.csv\"\ntask = \"regression\"\n\
+                split = { by = \"file\", validation = 0, test = \"u.csv\" }";
+    let path = folder.path().join("r.toml");
+    std::fs::write(&path, format!("model = [\"flatten\"]\n[data]\n{data}\n")).unwrap();
+    let recipe = Recipe::read(&path, &[]).unwrap();
+    let kept = other.path().join("recipe.toml");
+    std::fs::write(&kept, recipe.to_toml()).unwrap();
+    assert!(Recipe::read(&kept, &[]).unwrap().load().is_err());
+    std::fs::write(&kept, recipe.to_toml_elsewhere().unwrap()).unwrap();
+    let (here, there) = (recipe.load().unwrap(), Recipe::read(&kept, &[]).unwrap().load().unwrap());
+    assert_eq!((here.training, here.test), (there.training, there.test));
+}

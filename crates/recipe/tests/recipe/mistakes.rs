@@ -461,6 +461,14 @@ fn each_mistake_in_data_is_told_with_the_key_that_asks_for_them_and_its_place_in
 }
 
 #[test]
+fn layers_within_layers_have_an_end() {
+    let (begin, end) = ("{ type = \"residual\", layers = [".repeat(500), "] }".repeat(500));
+    let text = GOOD.replace("\"flatten\"", &format!("{begin}\"flatten\"{end}"));
+    let error = Recipe::parse(&text, "r.toml").unwrap_err().to_string();
+    assert!(error.starts_with("r.toml: line 4: not TOML: "), "{error}");
+}
+
+#[test]
 fn files_that_are_no_recipes_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.toml");

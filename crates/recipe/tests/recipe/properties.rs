@@ -102,7 +102,7 @@ proptest! {
     fn no_text_makes_a_panic(text in "(?s).{0,200}", set in "(?s).{0,40}") {
         let _ = Recipe::parse(&text, "r.toml");
         let good = Recipe::parse(print_recipe("dense").unwrap(), "r.toml").unwrap();
-        let _ = good.with(&[set.clone()]);
+        let _ = good.with(std::slice::from_ref(&set));
         let _ = good.with(&[format!("model.0.{set}")]);
         let _ = anygrad_recipe::sweep::Axis::parse(&set);
     }
