@@ -2,10 +2,9 @@
 //! and checks that its numbers are right there.
 //!
 //! - [`nn`]: layers, losses, optimizers and the trainer: where most programs begin;
-//! - [`data`]: loaders and generated data sets;
-//! - [`store`]: checkpoints, encryption, signatures and the audit log;
-//! - [`data`]: loaders and generated data sets; [`explain`]: what a model's predictions rest on;
 //! - [`data`]: loaders and generated data sets; [`recipe`]: a training as a TOML file;
+//! - [`store`]: checkpoints, encryption, signatures and the audit log; [`explain`]: what a model's
+//!   predictions rest on;
 //! - [`gpu`]: adapters and sessions; [`verify`] certifies an adapter, [`perf`] measures it;
 //! - [`graph`]: tensor expressions and operators; [`plan`]: what a graph becomes; [`core`]: the words
 //!   that all of them share.
@@ -39,8 +38,8 @@ pub use anygrad_graph as graph;
 pub use anygrad_nn as nn;
 pub use anygrad_perf as perf;
 pub use anygrad_plan as plan;
-pub use anygrad_store as store;
 pub use anygrad_recipe as recipe;
+pub use anygrad_store as store;
 pub use anygrad_verify as verify;
 
 /// The README's program compiles.
