@@ -20,8 +20,8 @@ import subprocess
 import sys
 import tempfile
 
-# For each measurement of `anygrad bench` the cases that do the same, and by how much a case must be
-# multiplied where it does it on fewer numbers, or in another unit.
+# For each measurement of `anygrad bench` the cases that do the same, beside those of its own name, and by how
+# much a case must be multiplied where it does it on fewer numbers, or in another unit.
 FEWER = 2**24 / 16_000_000
 SAME = {
     "matmul 512": {"matmul_512": 1, "matmul_f32_512": 1},
@@ -98,10 +98,11 @@ def peer(path, options):
 
 def compared(times, peers):
     """(measurement, anygrad's ms, engine, case, its ms, ratio) for all that can be compared."""
-    for name, same in SAME.items():
+    for name in times:
+        same = {name: 1, name + " tf32": 1, name + " graph": 1} | SAME.get(name, {})
         for engine, cases in peers.items():
             for case, factor in same.items():
-                if name in times and case in cases:
+                if case in cases:
                     theirs = cases[case] * factor
                     yield name, times[name], engine, case, theirs, times[name] / theirs
 

@@ -5,8 +5,8 @@
     pytorch.py [--device cuda] [--threads N] [--seconds S] [--only PART]
 
 In float32 with TF32 off, as anygrad computes; cases that end in " tf32" allow it. Eager mode, what runs
-most often; steps of training also with their launches captured once (" graph"). On a GPU, runs follow each other for 20 ms before one waits
-for the device, as in `anygrad bench`."""
+most often; steps of training also with their launches captured once (" graph"). On a GPU, runs follow each
+other for 20 ms before one waits for the device, as in `anygrad bench`."""
 import argparse
 import json
 import time
