@@ -42,6 +42,12 @@ pub trait Op: Debug + Send + Sync {
         Ok(vec![self.lower(x, y, caps)?])
     }
 
+    /// Additions and multiplications, roughly: what a plan's cost counts. One for each element unless told
+    /// otherwise.
+    fn operations(&self, x: &[Meta], y: &[Meta]) -> f64 {
+        x.iter().chain(y).map(|meta| meta.shape.elements()).max().unwrap_or(0) as f64
+    }
+
     /// How far the results of one of its ways may be from the truth, of operands up to about 1.
     fn tolerance(&self, _x: &[Layout], _y: &[Meta]) -> Tolerance {
         Tolerance::ROUNDING

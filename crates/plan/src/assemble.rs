@@ -1,5 +1,6 @@
 //! assemble: placed steps become actions on slots, within the adapter's limits.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anygrad_graph::core::{Caps, Error, Result};
@@ -9,7 +10,7 @@ use anygrad_graph::{Dispatch, Meta, Operand, workgroups};
 use crate::body::{Body, Load};
 use crate::lower::{KernelWork, Source, Step as Lowered, StorageId, Work};
 use crate::place::Placed;
-use crate::plan::{Action, Part, Plan, Role, Slot, SlotId, Step};
+use crate::plan::{Action, Cost, Part, Plan, Role, Slot, SlotId, Step};
 use crate::slots::Slots;
 use crate::wgsl::{Kind, hole};
 use crate::window::{Window, is_aligned, range};
@@ -146,7 +147,22 @@ impl Assembly<'_> {
             writes: self.slots(&step.outputs)?,
             results: step.outputs.iter().map(|&output| self.placed.program.storages[output].layout).collect(),
             actions,
+            cost: self.cost(step, &reads),
         })
+    }
+
+    fn cost(&self, step: &Lowered, reads: &[StorageId]) -> Cost {
+        let storages = &self.placed.program.storages;
+        let read: BTreeSet<StorageId> = reads.iter().copied().collect();
+        let moved = read.into_iter().chain(step.outputs.iter().copied());
+        // Parts of sums are written, and read again.
+        let parts = step.scratch().iter().flat_map(|&storage| [storage; 2]);
+        let results = step.outputs.first().map_or(0, |&y| storages[y].meta().shape.elements());
+        Cost {
+            operations: step.operations + (step.body().map_or(0, Body::calls) * results) as f64,
+            bytes: moved.chain(parts).map(|storage| storages[storage].meta().bytes()).sum(),
+            saved: step.saved,
+        }
     }
 
     fn pointwise(&mut self, body: &Body, output: StorageId) -> Result<Vec<Action>> {

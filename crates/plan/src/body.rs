@@ -42,6 +42,15 @@ pub(crate) struct Body {
 }
 
 impl Body {
+    /// How many functions are called for each element, those left out that only move it.
+    pub(crate) fn calls(&self) -> usize {
+        let computes = |instruction: &&Instruction| match instruction {
+            Instruction::Call(call, _) => !call.function.starts_with("identity"),
+            _ => false,
+        };
+        self.instructions.iter().filter(computes).count()
+    }
+
     /// Adds an instruction, or finds the same one; it becomes the result.
     pub(crate) fn push(&mut self, instruction: Instruction) -> usize {
         let known = self.instructions.iter().position(|known| *known == instruction);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::plan::{Action, Part, Plan, Role, SlotId};
+use crate::plan::{Action, Cost, Part, Plan, Role, SlotId};
 
 /// Most lines that are looked at as one cycle: what a time step of a recurrent layer dispatches.
 const LONGEST_CYCLE: usize = 4;
@@ -25,10 +25,11 @@ impl fmt::Display for Plan {
             if let Some(epilogue) = &step.epilogue {
                 write!(f, "  {epilogue}")?;
             }
-            writeln!(f)?;
+            writeln!(f, "  {}", step.cost)?;
             let lines: Vec<String> = step.actions.iter().map(line).collect();
             folded(&lines).iter().try_for_each(|line| writeln!(f, "        {line}"))?;
         }
+        writeln!(f, "one run: {}", self.cost())?;
         let memory = self.memory();
         writeln!(
             f,
@@ -45,6 +46,29 @@ impl fmt::Display for Plan {
             memory.parameters,
             memory.total()
         )
+    }
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} operations, {} bytes", short(self.operations), short(self.bytes as f64))?;
+        if self.saved > 0 {
+            write!(f, ", {} saved", short(self.saved as f64))?;
+        }
+        Ok(())
+    }
+}
+
+/// A count in at most three digits, thousands as k, M, G, T.
+fn short(count: f64) -> String {
+    const STEPS: [(f64, &str); 4] = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
+    match STEPS.iter().find(|(step, _)| count >= 0.9995 * step) {
+        None => format!("{count:.0}"),
+        Some((step, unit)) => {
+            let scaled = count / step;
+            let digits = if scaled < 9.995 { 2 } else { usize::from(scaled < 99.95) };
+            format!("{scaled:.digits$}{unit}")
+        }
     }
 }
 
@@ -96,7 +120,13 @@ fn folded(lines: &[String]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::folded;
+    use super::{folded, short};
+
+    #[test]
+    fn counts_have_three_digits() {
+        let shown = [0.0, 999.0, 999.6, 1234.0, 12_345.0, 123_456.0, 999_600.0, 2.5e12].map(short);
+        assert_eq!(shown, ["0", "999", "1.00k", "1.23k", "12.3k", "123k", "1.00M", "2.50T"]);
+    }
 
     #[test]
     fn cycles_are_written_once() {

@@ -51,7 +51,10 @@ pub(crate) fn fuse(mut program: Program, caps: &Caps) -> Program {
                 if !alone && !widens(&program, written) {
                     return None;
                 }
-                let joined = join(&program, written, step, body, storage, caps)?;
+                let mut joined = join(&program, written, step, body, storage, caps)?;
+                joined.operations = written.operations + step.operations;
+                let bytes = program.storages[storage].meta().bytes();
+                joined.saved = written.saved + step.saved + if alone { 2 * bytes } else { 0 };
                 Some((alone.then_some(writer), storage, joined))
             });
             let Some((finished, storage, joined)) = joined else { break };
@@ -147,6 +150,8 @@ fn join(
                 work: Work::Kernels(work),
                 inputs: writer.inputs.clone(),
                 outputs: reader.outputs.clone(),
+                operations: 0.0,
+                saved: 0,
             })
         }
         _ => None,

@@ -32,7 +32,7 @@ mod window;
 
 pub use anygrad_graph as graph;
 pub use choose::{Decision, decisions};
-pub use plan::{Action, Memory, Part, Plan, Role, Slot, SlotId, Step};
+pub use plan::{Action, Cost, Memory, Part, Plan, Role, Slot, SlotId, Step};
 pub use window::Window;
 
 use anygrad_graph::core::{Caps, Result};

@@ -86,6 +86,10 @@ pub(crate) struct Step {
     /// What kernels and copies read; a body's loads are not among them.
     pub(crate) inputs: Vec<StorageId>,
     pub(crate) outputs: Vec<StorageId>,
+    /// Additions and multiplications of its operators, pointwise functions left out.
+    pub(crate) operations: f64,
+    /// Bytes that steps which were joined to this one no longer write and read.
+    pub(crate) saved: u64,
 }
 
 impl Step {
@@ -177,6 +181,8 @@ impl Program {
             work: Work::Pointwise(body),
             inputs: Vec::new(),
             outputs: vec![output],
+            operations: 0.0,
+            saved: 0,
         });
         output
     }
@@ -290,6 +296,10 @@ fn lower_node(
     };
     // Ranges of rows are lowered for row-major operands.
     let in_ranges = !windows.is_empty();
+    let operations = match lowering {
+        Some(Lowering::Pointwise(_) | Lowering::View(_)) => 0.0,
+        _ => node.op.operations(&x.iter().map(|value| value.layout.meta).collect::<Vec<_>>(), &metas),
+    };
     let step = |work: Work, inputs: Vec<StorageId>, made: &[Value]| Step {
         name: node.op.name().into(),
         line,
@@ -297,6 +307,8 @@ fn lower_node(
         work,
         inputs,
         outputs: made.iter().map(|value| value.storage).collect(),
+        operations,
+        saved: 0,
     };
     let place = |program: &mut Program, layout: Layout| {
         let storage = program.add_storage(layout, Source::Step);

@@ -30,7 +30,10 @@ pub(crate) fn pack(mut placed: Placed, caps: &Caps) -> Result<Placed> {
     let mut steps: Vec<Option<Step>> = placed.program.steps.drain(..).map(Some).collect();
     for group in groups.iter().filter(|group| group.steps.len() > 1) {
         let mut taken: Vec<Step> = group.steps.iter().filter_map(|&index| steps[index].take()).collect();
+        let operations = taken.iter().map(|step| step.operations).sum();
+        let saved = taken.iter().map(|step| step.saved).sum();
         let step = joined(&mut placed, group, taken.swap_remove(0), caps)?;
+        let step = Step { operations, saved, ..step };
         steps[group.steps[group.steps.len() - 1]] = Some(step);
     }
     placed.program.steps = steps.into_iter().flatten().collect();

@@ -128,5 +128,7 @@ fn copy_step(from: StorageId, to: StorageId) -> Step {
         work: Work::Copy,
         inputs: vec![from],
         outputs: vec![to],
+        operations: 0.0,
+        saved: 0,
     }
 }

@@ -89,6 +89,27 @@ pub enum Action {
     },
 }
 
+/// What a step, or all of them, cost: a lower bound, whatever the kernels do.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// Additions, multiplications and calls of pointwise functions.
+    pub operations: f64,
+    /// Bytes of what is read and written, each once.
+    pub bytes: u64,
+    /// Bytes that would be written and read in between if the operators had not been joined.
+    pub saved: u64,
+}
+
+impl std::iter::Sum for Cost {
+    fn sum<I: Iterator<Item = Cost>>(costs: I) -> Cost {
+        costs.fold(Cost::default(), |sum, cost| Cost {
+            operations: sum.operations + cost.operations,
+            bytes: sum.bytes + cost.bytes,
+            saved: sum.saved + cost.saved,
+        })
+    }
+}
+
 /// An operator, or several that were joined.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -110,6 +131,8 @@ pub struct Step {
     pub results: Vec<Layout>,
     /// What the device does.
     pub actions: Vec<Action>,
+    /// What that costs.
+    pub cost: Cost,
 }
 
 /// Device memory in bytes, by what it is for.
@@ -152,6 +175,11 @@ impl Plan {
     pub fn dispatches(&self) -> usize {
         let actions = self.steps.iter().flat_map(|step| &step.actions);
         actions.filter(|action| matches!(action, Action::Dispatch { .. })).count()
+    }
+
+    /// What one run costs.
+    pub fn cost(&self) -> Cost {
+        self.steps.iter().map(|step| step.cost).sum()
     }
 
     /// The kernels that run, each named once.

@@ -292,6 +292,11 @@ fn before<'g>(q: Tensor<'g>, k: Tensor<'g>) -> Tensor<'g> {
     ])
 }
 
+/// Additions and multiplications of one product of all queries with all keys.
+fn products(x: &[Meta]) -> f64 {
+    2.0 * x[0].shape.elements() as f64 * x[1].shape[2] as f64
+}
+
 impl Op for Forward {
     fn name(&self) -> &'static str {
         "attention"
@@ -334,6 +339,11 @@ impl Op for Forward {
         Lowering::distinct([0, 1].map(|narrower| lower::forward(&self.0, x, y, narrower, caps)))
     }
 
+    /// 2 products of queries with keys or values.
+    fn operations(&self, x: &[Meta], _y: &[Meta]) -> f64 {
+        products(x) * 2.0
+    }
+
     fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
         lower::tolerance(x)
     }
@@ -369,6 +379,11 @@ impl Op for QueryGrad {
 
     fn alternatives(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
         Lowering::distinct([0, 1].map(|narrower| lower::query_gradient(&self.0, x, narrower, caps)))
+    }
+
+    /// 3 products of queries with keys or values.
+    fn operations(&self, x: &[Meta], _y: &[Meta]) -> f64 {
+        products(x) * 3.0
     }
 
     fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
@@ -409,6 +424,11 @@ impl Op for KeyGrad {
 
     fn alternatives(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
         Lowering::distinct([0, 1].map(|narrower| lower::key_gradient(&self.0, x, narrower, caps)))
+    }
+
+    /// 4 products of queries with keys or values.
+    fn operations(&self, x: &[Meta], _y: &[Meta]) -> f64 {
+        products(x) * 4.0
     }
 
     fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {

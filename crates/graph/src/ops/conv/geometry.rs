@@ -122,6 +122,13 @@ impl Geometry {
         )))
     }
 
+    /// Additions and multiplications, those with the padding's zeros counted too.
+    pub fn operations(&self) -> f64 {
+        let sizes = [self.output, self.kernel].into_iter().flatten();
+        let channels = [self.batch, self.groups, self.in_channels, self.out_channels];
+        2.0 * sizes.chain(channels).map(|size| size as f64).product::<f64>()
+    }
+
     /// Output positions along an axis whose tap `tap` falls into the input.
     fn inside(&self, axis: usize, tap: usize) -> std::ops::Range<usize> {
         let offset = tap * self.dilation[axis];

@@ -134,6 +134,10 @@ impl Op for Convolution {
         alternatives(|caps| self.ways(x, caps), caps)
     }
 
+    fn operations(&self, x: &[Meta], _y: &[Meta]) -> f64 {
+        Geometry::new(&self.conv, self.axes, x[0], x[1]).map_or(0.0, |geometry| geometry.operations())
+    }
+
     fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
         Tolerance::sum(x[1].shape().elements() / x[1].shape()[0].max(1))
     }
@@ -248,6 +252,10 @@ impl Op for InputGrad {
         alternatives(|caps| self.ways(x, caps), caps)
     }
 
+    fn operations(&self, x: &[Meta], _y: &[Meta]) -> f64 {
+        self.geometry(x[0], x[1]).map_or(0.0, |geometry| geometry.operations())
+    }
+
     fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
         Tolerance::sum(x[1].shape().elements() / x[1].shape()[1].max(1))
     }
@@ -325,6 +333,10 @@ impl Op for WeightGrad {
 
     fn alternatives(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
         alternatives(|caps| self.ways(x, caps), caps)
+    }
+
+    fn operations(&self, x: &[Meta], _y: &[Meta]) -> f64 {
+        self.geometry(x[0], x[1]).map_or(0.0, |geometry| geometry.operations())
     }
 
     fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {

@@ -119,6 +119,10 @@ impl Op for MatMul {
         Product::new(&x[0], &x[1], &y[0].shape).turned().ways(x[0].meta.dtype, caps)
     }
 
+    fn operations(&self, x: &[Meta], y: &[Meta]) -> f64 {
+        2.0 * y[0].shape.elements() as f64 * x[0].shape.last().copied().unwrap_or(1) as f64
+    }
+
     fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
         Tolerance::sum(x[0].shape().last().copied().unwrap_or(1))
     }

@@ -227,6 +227,12 @@ impl Op for ResetBefore {
         Lowering::distinct([0, 1].map(|way| Ok(self.by(way, x, y, caps))))
     }
 
+    /// The product of each step with R.
+    fn operations(&self, x: &[Meta], _y: &[Meta]) -> f64 {
+        let steps = x[0].shape[0] * x[0].shape[1];
+        2.0 * steps as f64 * x[1].shape.elements() as f64
+    }
+
     fn tolerance(&self, _x: &[Layout], y: &[Meta]) -> Tolerance {
         tolerance(COLUMNS * y[0].shape[2], y[0].shape[1])
     }
@@ -363,6 +369,12 @@ impl Op for ResetBeforeGradient {
 
     fn alternatives(&self, x: &[Layout], _y: &[Meta], caps: &Caps) -> Result<Vec<Lowering>> {
         Lowering::distinct([0, 1].map(|way| Ok(self.by(way, x, caps))))
+    }
+
+    /// The product of each step with R.
+    fn operations(&self, x: &[Meta], _y: &[Meta]) -> f64 {
+        let Sizes { batch, time, .. } = Sizes::of(&x[1].shape, COLUMNS);
+        2.0 * (batch * time) as f64 * x[0].shape.elements() as f64
     }
 
     fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {

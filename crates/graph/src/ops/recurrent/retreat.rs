@@ -185,6 +185,12 @@ impl<C: Cell> Op for RecurrenceGradient<C> {
         Lowering::distinct([0, 1].map(way))
     }
 
+    /// The product of each step with R.
+    fn operations(&self, x: &[Meta], _y: &[Meta]) -> f64 {
+        let Sizes { batch, time, .. } = Sizes::of(&x[1].shape, C::COLUMNS);
+        2.0 * (batch * time) as f64 * x[0].shape.elements() as f64
+    }
+
     fn tolerance(&self, x: &[Layout], _y: &[Meta]) -> Tolerance {
         tolerance(C::COLUMNS * x[1].shape()[2], x[1].shape()[1])
     }

@@ -242,6 +242,12 @@ impl<C: Cell> Op for Recurrence<C> {
         Lowering::distinct([0, 1].map(way))
     }
 
+    /// The product of each step with R.
+    fn operations(&self, x: &[Meta], _y: &[Meta]) -> f64 {
+        let steps = x[0].shape[0] * x[0].shape[1];
+        2.0 * steps as f64 * x[1].shape.elements() as f64
+    }
+
     fn tolerance(&self, _x: &[Layout], y: &[Meta]) -> Tolerance {
         tolerance(y[0].shape[2], y[0].shape[1])
     }
