@@ -2,7 +2,7 @@
 //!
 //! - [`Recipe`]: read, checked, every default filled in; it prints itself;
 //! - [`Recipe::build`]: the model and what trains it; [`Recipe::load`]: the data;
-//! - [`print_recipe`]: recipes to begin with; [`reference`]: every key;
+//! - [`print_recipe`]: recipes to begin with; [`reference()`]: every key;
 //! - [`sweep`]: many recipes from one.
 //!
 //! Every mistake in a recipe is an error that names the file, the line, the key and what would be right.

@@ -39,7 +39,7 @@ impl Default for FitOptions {
     }
 }
 
-/// Which batch was drawn; see [`Trainer::transform`].
+/// Which batch was drawn; see [`Trainer::transform`](crate::Trainer::transform).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drawn {
     /// The trainer's seed.
