@@ -6,9 +6,11 @@ use anygrad_core::{DType, Error, Result, Shape};
 use anygrad_graph::{Graph, Tensor};
 use anygrad_nn::{self as nn, Mode, Scope};
 
+use crate::assembled::{Parts, augmentation};
 use crate::data::{Predict, Task};
 use crate::layers::{Layer, Site};
 use crate::loss::label_smoothing;
+use crate::metric;
 use crate::recipe::Recipe;
 use crate::schedule::Steps;
 
@@ -25,24 +27,6 @@ pub struct Sizes {
     pub vocabulary: Option<usize>,
     /// Rows of the training part.
     pub rows: usize,
-}
-
-/// All that a trainer takes.
-pub struct Parts {
-    /// The model.
-    pub model: nn::Sequential,
-    /// What training minimizes.
-    pub loss: nn::Loss,
-    /// How gradients change parameters, with a limit for gradients.
-    pub optimizer: Box<dyn nn::Optimizer>,
-    /// The learning rate of each step, if it changes.
-    pub schedule: Option<nn::Schedule>,
-    /// A learning rate that follows the loss.
-    pub plateau: Option<nn::Plateau>,
-    /// Figures beside the loss.
-    pub metrics: Vec<nn::Metric>,
-    /// How long training is.
-    pub steps: Steps,
 }
 
 impl Recipe {
@@ -75,21 +59,44 @@ impl Recipe {
             }
             None => None,
         };
-        let metric = |(i, metric): (usize, &crate::Metric)| {
-            metric.build().ok_or_else(|| {
-                let message = format!("`{}` is not available in this build", metric.name());
-                self.error(&["training", "metrics", &i.to_string()], message)
-            })
-        };
+        self.check_metrics(sizes)?;
+        self.check_augmentation(sizes)?;
         Ok(Parts {
             model: self.layers(sizes, None)?,
             loss,
             optimizer: settings.optimizer.build(training.clip),
             schedule,
             plateau: settings.schedule.as_ref().and_then(|schedule| schedule.plateau()),
-            metrics: self.metrics().iter().enumerate().map(metric).collect::<Result<_>>()?,
+            metrics: self.metrics().to_vec(),
             steps,
+            training: training.clone(),
+            augmentation: settings.regularization.augmentation.clone(),
         })
+    }
+
+    /// Whether there are as many classes as metrics want.
+    fn check_metrics(&self, sizes: &Sizes) -> Result<()> {
+        let task = &self.settings().data.task;
+        if !matches!(task, Task::Multiclass(_) | Task::Language(_)) || sizes.outputs == 2 {
+            return Ok(());
+        }
+        let Some(place) = self.metrics().iter().position(metric::is_of_two) else { return Ok(()) };
+        let (name, classes) = (self.metrics()[place].name(), sizes.outputs);
+        let message = format!("`{name}` is of one of two classes, there are {classes}: take {name}_macro");
+        Err(self.error(&["training", "metrics", &place.to_string()], message))
+    }
+
+    /// Whether the changes of rows are such that the rows can be changed so.
+    fn check_augmentation(&self, sizes: &Sizes) -> Result<()> {
+        let Some(steps) = augmentation(&self.settings().regularization.augmentation, 0) else {
+            return Ok(());
+        };
+        let shape = [&[sizes.rows], &sizes.features[..]].concat();
+        let checked = match sizes.dtype {
+            DType::F32 => steps.shape(&shape).map(drop),
+            other => Err(Error::input(format!("features are {other}, which are not changed"))),
+        };
+        checked.map_err(|error| self.error(&["regularization", "augmentation"], error))
     }
 
     fn layers(&self, sizes: &Sizes, tracker: Option<&Tracker>) -> Result<nn::Sequential> {

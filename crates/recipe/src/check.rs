@@ -1,13 +1,14 @@
 //! What keys of a recipe ask of each other.
 
 use anygrad_core::Result;
-use anygrad_nn::Loss;
+use anygrad_nn::{Loss, Metric};
 
 use crate::data::{Normalize, Source, Split, Task};
 use crate::loss::label_smoothing;
+use crate::metric::{is_figure, serves};
 use crate::recipe::{Recipe, task_of};
 use crate::schema::closest;
-use crate::training::{Metric, Precision};
+use crate::training::Precision;
 
 /// What sums of shares, as 0.7 + 0.2 + 0.1, can be off by.
 const ROUNDING: f64 = 1e-9;
@@ -23,7 +24,7 @@ pub(crate) fn check(recipe: &Recipe) -> Result<()> {
     figures(recipe)?;
     let training = &recipe.settings().training;
     if training.precision != Precision::F32 {
-        let message = "16-bit storage is not available in this build: take \"f32\"";
+        let message = "values of a training are f32 for now: take \"f32\"";
         return Err(recipe.error(&["training", "precision"], message));
     }
     Ok(())
@@ -33,9 +34,8 @@ fn data(recipe: &Recipe) -> Result<()> {
     let data = &recipe.settings().data;
     let task = data.task.form();
     let tasks: &[&str] = match &data.source {
-        Source::Csv(_) | Source::Npy(_) | Source::Npz(_) => {
-            &["regression", "binary", "multiclass", "forecasting"]
-        }
+        Source::Csv(_) => &["regression", "binary", "multiclass", "forecasting"],
+        Source::Npy(_) | Source::Npz(_) => &["regression", "binary", "multiclass"],
         Source::Idx(_) => &["multiclass"],
         Source::Images(_) => &["binary", "multiclass"],
         Source::Text(_) => &["language"],
@@ -48,6 +48,12 @@ fn data(recipe: &Recipe) -> Result<()> {
         };
         let message = format!("{what} does not serve {task}: it takes {}", tasks.join(", "));
         return Err(recipe.error(&["data", "task"], message));
+    }
+    if let (Source::Csv(csv), Task::Multiclass(_)) = (&data.source, &data.task)
+        && let Some(count) = csv.target.as_ref().map(|names| names.0.len()).filter(|&count| count > 1)
+    {
+        let message = format!("{count} columns: multiclass takes one, binary and regression take several");
+        return Err(recipe.error(&["data", "target"], message));
     }
     if data.normalize != Normalize::None && matches!(data.task, Task::Language(_)) {
         let message = "characters are numbers of rows of a table: they are not normalized";
@@ -69,6 +75,15 @@ fn split(recipe: &Recipe) -> Result<()> {
         }
         (Split::Stratified(_), _) if !data.task.is_of_classes() => {
             Some(format!("{task} has no classes: split by fraction"))
+        }
+        (Split::Column(_), _) if data.task.is_in_time() => {
+            Some(format!("rows of {task} overlap with those beside them: split by time or by file"))
+        }
+        (Split::Column(_), source) if !matches!(source, Source::Csv(_)) => {
+            Some(format!("{} has no columns with names: take csv", source.form()))
+        }
+        (Split::Stratified(_), Source::Csv(csv)) if csv.target.as_ref().is_some_and(|t| t.0.len() > 1) => {
+            Some("several targets have no classes in common: split by fraction".to_owned())
         }
         (Split::File(_), Source::Generated(_)) => Some("what is generated has no files".to_owned()),
         (Split::File(file), Source::Idx(_)) if file.test.is_some() => {
@@ -129,6 +144,15 @@ fn loss(recipe: &Recipe) -> Result<()> {
         let message = format!("this loss does not serve the task {}: take {usual}", task.form());
         return Err(recipe.error(&["loss"], message));
     }
+    let augmentation = &recipe.settings().regularization.augmentation;
+    if matches!(task, Task::Language(_)) && !augmentation.is_none() {
+        let message = "characters are numbers of rows of a table: they are not changed";
+        return Err(recipe.error(&["regularization", "augmentation"], message));
+    }
+    if augmentation.mixup > 0.0 && recipe.loss().takes_classes() {
+        let message = "makes shares of classes: take the loss categorical_cross_entropy";
+        return Err(recipe.error(&["regularization", "augmentation", "mixup"], message));
+    }
     let smoothing = recipe.settings().regularization.label_smoothing;
     if smoothing > 0.0 {
         let path = ["regularization", "label_smoothing"];
@@ -149,14 +173,8 @@ fn loss(recipe: &Recipe) -> Result<()> {
 fn figures(recipe: &Recipe) -> Result<()> {
     let task = &recipe.settings().data.task;
     for (i, metric) in recipe.metrics().iter().enumerate() {
-        let several = matches!(task, Task::Multiclass(_) | Task::Language(_));
-        let refused = match metric {
-            Metric::TopK { .. } | Metric::Perplexity => !several,
-            Metric::BinaryAccuracy { .. } => !matches!(task, Task::Binary(_)),
-            metric => metric.is_of_classes() != task.is_of_classes(),
-        };
         let path = ["training", "metrics", &i.to_string()];
-        if refused {
+        if !serves(metric, task) {
             let message = format!("`{}` does not serve the task {}", metric.name(), task.form());
             return Err(recipe.error(&path, message));
         }
@@ -171,13 +189,11 @@ fn figures(recipe: &Recipe) -> Result<()> {
         Some(figure) => (figure, true),
         None => (monitor, false),
     };
-    let known: Vec<&str> = ["loss"].into_iter().chain(recipe.metrics().iter().map(Metric::name)).collect();
-    if figure == "confusion_matrix" || !known.contains(&figure) {
-        let known: Vec<String> = known
-            .iter()
-            .filter(|name| **name != "confusion_matrix")
-            .flat_map(|name| [(*name).to_owned(), format!("validation_{name}")])
-            .collect();
+    let figures = recipe.metrics().iter().filter(|metric| is_figure(metric)).map(Metric::name);
+    let known: Vec<String> = ["loss".to_owned()].into_iter().chain(figures).collect();
+    if !known.iter().any(|name| name == figure) {
+        let both = |name: &String| [name.clone(), format!("validation_{name}")];
+        let known: Vec<String> = known.iter().flat_map(both).collect();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         let message = format!("no figure is called `{monitor}`: {}", closest(monitor, &known));
         return Err(recipe.error(&path, message));

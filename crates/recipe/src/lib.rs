@@ -7,17 +7,20 @@
 //!
 //! Every mistake in a recipe is an error that names the file, the line, the key and what would be right.
 
+mod assembled;
 mod build;
 mod check;
 pub mod data;
 pub mod layers;
 mod load;
 mod loss;
+mod metric;
 mod node;
 pub mod optim;
 mod parts;
 mod preprocessing;
 mod print;
+mod reader;
 mod recipe;
 mod reference;
 pub mod schedule;
@@ -27,16 +30,18 @@ pub mod sweep;
 pub mod training;
 mod write;
 
-pub use build::{Parts, Sizes};
+pub use assembled::Parts;
+pub use build::Sizes;
 pub use data::{Data, Source, Split, Task};
 pub use layers::Layer;
 pub use load::Loaded;
 pub use optim::Optimizer;
 pub use parts::{Convention, Units};
-pub use preprocessing::{Preprocessing, Scale};
+pub use preprocessing::{Form, Preprocessing};
 pub use print::{RECIPES, print_recipe};
+pub use reader::Reader;
 pub use recipe::{Recipe, Settings};
 pub use reference::reference;
 pub use schedule::Schedule;
-pub use schema::Names;
-pub use training::{Metric, Training};
+pub use schema::{Files, Name, Names, Orders};
+pub use training::Training;

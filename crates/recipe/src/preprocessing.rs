@@ -1,109 +1,95 @@
 //! What was learned of the data before training, so that a prediction can do the same.
 
+use std::path::Path;
+
 use anygrad_core::{Array, Error, Result};
 use anygrad_data::text::Vocabulary;
+use anygrad_data::{Dataset, Scaling, Table};
 use serde::{Deserialize, Serialize};
 
-/// y = (x - shift) / factor, column by column of the last axis, or with one pair for all numbers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Scale {
-    /// Means, or smallest numbers.
-    pub shift: Vec<f32>,
-    /// Deviations, or widths of ranges; never 0.
-    pub factor: Vec<f32>,
-}
+use crate::reader::Reader;
 
 /// What was learned of the data: it stands beside a trained model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocessing {
+    /// How files are read; none where the data were generated.
+    #[serde(default)]
+    pub reader: Option<Reader>,
     /// What is done to features.
-    pub features: Option<Scale>,
+    pub features: Option<Scaling>,
     /// What was done to targets, and is undone in predictions.
-    pub targets: Option<Scale>,
+    pub targets: Option<Scaling>,
+    /// The form in which the loss takes targets.
+    #[serde(default)]
+    pub form: Form,
     /// The name of each class, where there are classes.
     pub classes: Vec<String>,
     /// The characters of a text in the order of their numbers, where it is one.
     pub vocabulary: Option<String>,
 }
 
-impl Scale {
-    /// Numbers of mean 0 and deviation 1.
-    ///
-    /// # Errors
-    /// Those of [`anygrad_data::Standardizer::fit`].
-    pub fn standard(x: &Array, one_for_all: bool) -> Result<Self> {
-        let learned = anygrad_data::Standardizer::fit(&columns(x, one_for_all)?)?;
-        Ok(Scale { shift: learned.mean, factor: learned.deviation })
-    }
-
-    /// Numbers from 0 to 1. A column that is constant becomes 0.
-    ///
-    /// # Errors
-    /// No `f32`, or no numbers.
-    pub fn min_max(x: &Array, one_for_all: bool) -> Result<Self> {
-        let x = columns(x, one_for_all)?;
-        let count = x.shape().last().copied().unwrap_or(1).max(1);
-        let numbers = x.as_f32()?;
-        if numbers.is_empty() {
-            return Err(Error::input("there are no numbers to normalize"));
-        }
-        let ends = |column: usize| {
-            let column = numbers.iter().skip(column).step_by(count);
-            column.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)))
-        };
-        let ends: Vec<(f32, f32)> = (0..count).map(ends).collect();
-        if let Some((column, _)) = ends.iter().enumerate().find(|(_, (low, high))| !(high - low).is_finite())
-        {
-            return Err(Error::input(format!("column {column}: its range is not finite")));
-        }
-        let width = |&(low, high): &(f32, f32)| if (high - low).is_normal() { high - low } else { 1.0 };
-        Ok(Scale {
-            shift: ends.iter().map(|(low, _)| *low).collect(),
-            factor: ends.iter().map(width).collect(),
-        })
-    }
-
-    /// x, normalized.
-    ///
-    /// # Errors
-    /// No `f32`, or other columns than were learned.
-    pub fn apply(&self, x: &Array) -> Result<Array> {
-        self.map(x, |x, shift, factor| (x - shift) / factor)
-    }
-
-    /// y in the units of the data: what [`Scale::apply`] did, undone.
-    ///
-    /// # Errors
-    /// No `f32`, or other columns than were learned.
-    pub fn invert(&self, y: &Array) -> Result<Array> {
-        self.map(y, |y, shift, factor| y * factor + shift)
-    }
-
-    fn map(&self, x: &Array, formula: impl Fn(f64, f64, f64) -> f64) -> Result<Array> {
-        let (shape, columns) = (x.shape(), self.shift.len());
-        let fits = columns == 1 || shape.last() == Some(&columns);
-        if !fits || columns == 0 || self.factor.len() != columns {
-            let message = format!("{shape} does not end in the {columns} columns that were learned");
-            return Err(Error::shape(message));
-        }
-        let number = |(i, &x): (usize, &f32)| {
-            let column = i % columns;
-            formula(x.into(), self.shift[column].into(), self.factor[column].into()) as f32
-        };
-        Array::f32(&shape, x.as_f32()?.iter().enumerate().map(number).collect::<Vec<f32>>())
-    }
-}
-
-/// x as `[n, columns]`: those of a table, or one of all numbers.
-fn columns(x: &Array, one_for_all: bool) -> Result<Array> {
-    let shape = x.shape();
-    let columns = if one_for_all { 1 } else { shape.last().copied().unwrap_or(1) };
-    Array::f32(&[shape.elements() / columns.max(1), columns], x.as_f32()?.to_vec())
+/// The form in which a loss takes targets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// As they are read.
+    #[default]
+    Plain,
+    /// Classes as shares: 1 for the class of a row and 0 for the others.
+    Shares,
+    /// No and yes as -1 and 1.
+    Signs,
 }
 
 impl Preprocessing {
+    /// The features of new data, as the model takes them. Targets need not be there.
+    ///
+    /// | trained on | takes |
+    /// | --- | --- |
+    /// | a table | a table with the columns of the features, in any order |
+    /// | a series | a table; each window that fits is a row, the last ends with the last row of the table |
+    /// | images | an image, or a folder of them: a row each, by name |
+    /// | idx | an IDX file of images |
+    /// | npy, npz | an `.npy` file of features, or an `.npz` archive that holds them under their name |
+    /// | text | a text; each sequence that fits is a row |
+    ///
+    /// # Errors
+    /// The file cannot be read, or is not as the one that was learned: the message names the file, the place in
+    /// it and what stands there.
+    pub fn features(&self, path: impl AsRef<Path>) -> Result<Array> {
+        let vocabulary = self.vocabulary().ok();
+        self.apply(&self.reader()?.features(path.as_ref(), vocabulary.as_ref())?)
+    }
+
+    /// The features of a table that was read already.
+    ///
+    /// # Errors
+    /// The model was trained on something else, and those of [`Preprocessing::features`].
+    pub fn features_of(&self, table: &Table) -> Result<Array> {
+        match self.reader()? {
+            Reader::Table { encoder, .. } => self.apply(&encoder.features(table)?),
+            _ => Err(Error::input("the model was not trained on rows of a table")),
+        }
+    }
+
+    /// New data with targets, as training takes them. Rows that lack a value are left out where training left
+    /// such out. A folder in the form of MNIST is its test part, or all there is; arrays stand in one `.npz`.
+    ///
+    /// # Errors
+    /// Those of [`Preprocessing::features`], and a target that is none of the classes that were learned.
+    pub fn labelled(&self, path: impl AsRef<Path>) -> Result<Dataset> {
+        let (path, vocabulary) = (path.as_ref(), self.vocabulary().ok());
+        let data = self.reader()?.labelled(path, vocabulary.as_ref())?;
+        let named = |error: Error| error.context(path.display());
+        self.prepared(self.with_classes(data).map_err(named)?).map_err(named)
+    }
+
+    /// The names of the features of a table, as of a column or of `column=word`; none of other formats.
+    pub fn feature_names(&self) -> Vec<String> {
+        self.reader.as_ref().map(Reader::feature_names).unwrap_or_default()
+    }
+
     /// Features as the model takes them.
     ///
     /// # Errors
@@ -136,35 +122,39 @@ impl Preprocessing {
             None => Err(Error::input("the model was not trained on text: it has no vocabulary")),
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_come_back_from_their_scale() {
-        let x = Array::f32(&[3, 2], [1.0, 10.0, 2.0, 10.0, 6.0, 10.0]).unwrap();
-        let scale = Scale::min_max(&x, false).unwrap();
-        assert_eq!(scale, Scale { shift: vec![1.0, 10.0], factor: vec![5.0, 1.0] });
-        let y = scale.apply(&x).unwrap();
-        assert_eq!(y.as_f32().unwrap(), [0.0, 0.0, 0.2, 0.0, 1.0, 0.0]);
-        assert_eq!(scale.invert(&y).unwrap(), x);
-        let all = Scale::standard(&x, true).unwrap();
-        assert_eq!(all.shift.len(), 1);
-        let text = serde_json::to_string(&Preprocessing { features: Some(scale), ..Default::default() });
-        let back: Preprocessing = serde_json::from_str(&text.unwrap()).unwrap();
-        assert_eq!(back.apply(&x).unwrap(), y);
-        assert!(back.apply(&Array::f32(&[1, 3], [0.0; 3]).unwrap()).unwrap_err().is_shape());
-        assert!(serde_json::from_str::<Preprocessing>("{\"class\": []}").is_err());
+    fn reader(&self) -> Result<&Reader> {
+        self.reader.as_ref().ok_or_else(|| Error::input("the data were generated: no file is like them"))
     }
 
-    #[test]
-    fn what_has_no_range_is_refused() {
-        let x = Array::f32(&[2, 1], [f32::MAX, f32::MIN]).unwrap();
-        let error = Scale::min_max(&x, false).unwrap_err().to_string();
-        assert_eq!(error, "column 0: its range is not finite");
-        assert!(Scale::min_max(&Array::f32(&[0, 1], vec![]).unwrap(), false).unwrap_err().is_input());
-        assert!(Preprocessing::default().vocabulary().unwrap_err().is_input());
+    /// Data whose classes have the names that were learned.
+    pub(crate) fn with_classes(&self, data: Dataset) -> Result<Dataset> {
+        if self.classes.is_empty() { Ok(data) } else { data.with_classes(self.classes.clone()) }
+    }
+
+    /// Rows as they were read, as training takes them.
+    pub(crate) fn prepared(&self, mut data: Dataset) -> Result<Dataset> {
+        if let Some(scale) = &self.features {
+            data = data.map_features(|features| scale.apply(features))?;
+        }
+        if let Some(scale) = &self.targets {
+            data = data.map_targets(|targets| scale.apply(targets))?;
+        }
+        let (rows, classes) = (data.len(), self.classes.len());
+        match self.form {
+            Form::Plain => Ok(data),
+            // Shares of the classes are no class numbers: their names stay here.
+            Form::Shares => data.map_targets(|targets| {
+                let mut shares = vec![0.0; rows * classes];
+                for (row, class) in targets.to_f64().into_iter().enumerate() {
+                    shares[row * classes + class as usize] = 1.0;
+                }
+                Array::f32(&[rows, classes], shares)
+            }),
+            Form::Signs => data.map_targets(|targets| {
+                let signs: Vec<f32> = targets.as_f32()?.iter().map(|t| 2.0 * t - 1.0).collect();
+                Array::f32(&targets.shape(), signs)
+            }),
+        }
     }
 }

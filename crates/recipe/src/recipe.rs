@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anygrad_core::{Error, Result};
-use anygrad_nn::Loss;
+use anygrad_nn::{Loss, Metric};
 
 use crate::data::{Data, File, Fraction, Part, Set, Shares, Source, Split, Task, Time};
 use crate::layers::Layer;
@@ -12,7 +12,7 @@ use crate::optim::{Adam, Optimizer};
 use crate::parts::Convention;
 use crate::schedule::Schedule;
 use crate::schema::{Setting, section};
-use crate::training::{Metric, Regularization, Training};
+use crate::training::{Regularization, Training};
 use crate::{check, set, write};
 
 section! {
@@ -206,7 +206,7 @@ fn resolve(settings: &mut Settings) {
     });
     settings.training.metrics.get_or_insert_with(|| match task {
         task if task.is_of_classes() => vec![Metric::Accuracy],
-        _ => vec![Metric::Mae, Metric::Rmse],
+        _ => vec![Metric::MeanAbsoluteError, Metric::RootMeanSquaredError],
     });
     let split = usual_split(&settings.data);
     settings.data.split.get_or_insert(split);

@@ -44,9 +44,9 @@ choice! {
     Normalize: "normalize", "type" {
         /// Nothing.
         "none" => None {},
-        /// Mean 0 and deviation 1 of each column; of a series, of all values.
+        /// Mean 0 and deviation 1 of each column, and of each channel of images.
         "standard" => Standard {},
-        /// From 0 to 1 in each column.
+        /// From 0 to 1 in each column, and in each channel of images.
         "min_max" => MinMax {},
     }
 }
@@ -55,7 +55,7 @@ impl Data {
     /// The paths of all files.
     pub(crate) fn paths(&mut self) -> Vec<&mut String> {
         let mut paths = match &mut self.source {
-            Source::Csv(csv) => vec![&mut csv.path],
+            Source::Csv(csv) => csv.path.0.iter_mut().collect(),
             Source::Idx(idx) => vec![&mut idx.path],
             Source::Text(text) => vec![&mut text.path],
             Source::Images(images) => vec![&mut images.path],

@@ -1,6 +1,8 @@
 //! Formats.
 
-use crate::schema::{Names, SIZE, choice, section, variants};
+use anygrad_data::TableSpec;
+
+use crate::schema::{Files, Name, Names, Orders, SIZE, choice, section, variants};
 
 variants! {
     /// Where the rows come from. Paths are relative to the folder of the recipe.
@@ -18,22 +20,30 @@ variants! {
 section! {
     /// A table in UTF-8, one row per line.
     Csv {
-        /// The file.
-        path: String,
+        /// The file; or a list of files with the same columns, whose rows follow each other.
+        path: Files,
         /// The column or columns to predict; the last unless given.
         target | targets: Option<Names> = None,
-        /// The columns to predict from; all others unless given.
+        /// The columns to predict from; all others unless given. Of a series, the target alone unless given.
         inputs | features: Option<Names> = None,
         /// Columns that are not read: dates, names, numbers that only identify a row.
         drop: Names = Names(Vec::new()),
+        /// The column of times: rows are put in its order, oldest first, and it is not read otherwise. Times are
+        /// numbers, or text from the year to the second.
+        time: Option<Name> = None,
         /// Columns of words that become one column for each word.
         one_hot: Names = Names(Vec::new()),
+        /// Columns of words that become the numbers 0, 1, 2, ..: sorted, or in the order given, as
+        /// `{ size = ["small", "large"] }`.
+        ordinal: Orders = Orders(Default::default()),
         /// Whether the first line names the columns.
         header: Header = Header::Auto,
         /// What stands between two cells.
         separator: char = ',',
-        /// What is done with rows that have empty cells.
+        /// What is done with cells that have no value.
         missing: Missing = Missing::Error,
+        /// What stands in a cell without a value, besides nothing; in any case of letters.
+        markers: Vec<String> = TableSpec::default().markers,
     }
 }
 
@@ -60,7 +70,7 @@ choice! {
     }
 }
 
-/// What is done with empty cells.
+/// What is done with cells that have no value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Missing {
     /// They are an error.
@@ -77,13 +87,14 @@ pub enum Missing {
 }
 
 choice! {
-    /// What is done with empty cells.
+    /// What is done with cells that have no value.
     Missing: "missing", "type" {
         /// They are an error.
         "error" => Error {},
         /// Their rows are left out.
         "drop" => Drop {},
-        /// The mean of their column in the training part stands for them.
+        /// The mean of their column in the training part stands for them; a row is of none of the words of a
+        /// column.
         "mean" => Mean {},
         /// A number stands for them.
         "constant" => Constant {
@@ -141,7 +152,8 @@ section! {
 }
 
 section! {
-    /// Two arrays of NumPy, one row per example.
+    /// Two arrays of NumPy, one row per example. Whole numbers are read as numbers, unless the model begins
+    /// with an embedding.
     Npy {
         /// The file of the features.
         features: String,

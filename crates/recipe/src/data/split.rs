@@ -1,7 +1,7 @@
 //! Training, validation and test part.
 
 use crate::node::{Mistake, Node, Value};
-use crate::schema::{ABOVE_0, SHARE, Setting, section, variants};
+use crate::schema::{ABOVE_0, Name, SHARE, Setting, section, variants};
 
 /// A part of the data: a share of the rows, or a file of its own.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +47,7 @@ variants! {
         "stratified" => Stratified(Stratified),
         "time" => Time(Time),
         "file" => File(File),
+        "column" => Column(Column),
     }
 }
 
@@ -98,6 +99,20 @@ section! {
     }
 }
 
+section! {
+    /// By what stands in a column of the table, which is no feature.
+    Column {
+        /// The column.
+        column: Name,
+        /// What stands in rows that are learned.
+        train: String = "train".to_owned(),
+        /// What stands in rows that are watched while training; none unless given.
+        validation: Option<String> = None,
+        /// What stands in rows that the last figures are taken from; none unless given.
+        test: Option<String> = None,
+    }
+}
+
 impl Split {
     /// The shares of the rows, where the rows of one file are cut.
     pub fn shares(&self) -> Option<&Shares> {
@@ -105,7 +120,7 @@ impl Split {
             Split::Fraction(split) => Some(&split.shares),
             Split::Stratified(split) => Some(&split.shares),
             Split::Time(split) => Some(&split.shares),
-            Split::File(_) => None,
+            Split::File(_) | Split::Column(_) => None,
         }
     }
 
@@ -114,6 +129,7 @@ impl Split {
         match (self, self.shares()) {
             (_, Some(shares)) => shares.validation > 0.0,
             (Split::File(split), _) => split.validation != Part::Share(0.0),
+            (Split::Column(split), _) => split.validation.is_some(),
             _ => false,
         }
     }

@@ -7,11 +7,11 @@ mod table;
 mod text;
 
 use anygrad_core::{Array, Result};
-use anygrad_data::Dataset;
+use anygrad_data::{Dataset, Layout, MinMax, Scaling, Standardizer, shuffled, split};
 
 use crate::build::Sizes;
-use crate::data::{Normalize, Source, Split, Task};
-use crate::preprocessing::{Preprocessing, Scale};
+use crate::data::{Normalize, Shares, Source, Split, Task};
+use crate::preprocessing::Preprocessing;
 use crate::recipe::Recipe;
 
 /// The rows of a recipe, in parts, as the model takes them.
@@ -29,28 +29,36 @@ pub struct Loaded {
     pub sizes: Sizes,
 }
 
-/// Training, validation and test part.
-type Cut<T> = (T, Option<T>, Option<T>);
+/// Training, validation and test part as they were read.
+struct Cut {
+    training: Dataset,
+    validation: Option<Dataset>,
+    test: Option<Dataset>,
+}
+
+impl Cut {
+    /// The rows of the parts; a part without rows is none.
+    fn of(data: &Dataset, rows: &[Vec<usize>; 3]) -> Result<Cut> {
+        let part = |rows: &Vec<usize>| (!rows.is_empty()).then(|| data.take(rows)).transpose();
+        let [training, validation, test] = rows;
+        Ok(Cut { training: data.take(training)?, validation: part(validation)?, test: part(test)? })
+    }
+}
 
 impl Recipe {
-    /// Reads the data, cuts them into parts and normalizes them by the training part alone.
+    /// Reads the data, cuts them into parts and normalizes them by the training part alone. Classes, categories
+    /// and the vocabulary are those of all parts, so that none has one that is not known.
     ///
     /// # Errors
-    /// A file that cannot be read or is damaged, rows that are too few for the parts, something that this
-    /// build does not offer: the message names the line of the recipe and the place in the file.
+    /// A file that cannot be read or is damaged, rows that are too few for the parts: the message names the line
+    /// of the recipe and the place in the file.
     pub fn load(&self) -> Result<Loaded> {
         let data = &self.settings().data;
-        let loaded = match (&data.task, &data.source) {
-            (Task::Language(language), Source::Text(text)) => self.text(language, &text.path)?,
-            (Task::Forecasting(_), _) => self.series()?,
-            _ => self.rows()?,
-        };
-        Ok(loaded)
-    }
-
-    /// What this build does not offer yet.
-    fn unavailable<T>(&self, path: &[&str], what: &str) -> Result<T> {
-        Err(self.error(path, format!("{what} is not available in this build")))
+        match (&data.task, &data.source) {
+            (Task::Language(language), Source::Text(text)) => self.text(language, &text.path),
+            (Task::Forecasting(task), source) => self.series(task, source),
+            _ => self.rows(),
+        }
     }
 
     /// An error of reading data, with the key that asked for them.
@@ -58,31 +66,73 @@ impl Recipe {
         result.map_err(|error| self.error(&["data", key], error))
     }
 
-    fn scale(&self, features: &Array, one_for_all: bool) -> Result<Option<Scale>> {
+    /// The parts as the model takes them.
+    fn finished(&self, cut: Cut, preprocessing: Preprocessing, outputs: usize) -> Result<Loaded> {
+        let training = preprocessing.prepared(cut.training)?;
+        let prepared = |part: Option<Dataset>| part.map(|part| preprocessing.prepared(part)).transpose();
+        let (validation, test) = (prepared(cut.validation)?, prepared(cut.test)?);
+        let sizes = Sizes {
+            features: training.features().shape()[1..].to_vec(),
+            dtype: training.features().dtype(),
+            outputs,
+            vocabulary: preprocessing.vocabulary.as_ref().map(|_| outputs),
+            rows: training.len(),
+        };
+        Ok(Loaded { training, validation, test, preprocessing, sizes })
+    }
+
+    /// The scale of features, by the training part.
+    fn scale(&self, features: &Array) -> Result<Option<Scaling>> {
+        let layout = if features.shape().rank() > 3 { Layout::Channels } else { Layout::Last };
         let scale = match self.settings().data.normalize {
             Normalize::None => return Ok(None),
-            Normalize::Standard => Scale::standard(features, one_for_all),
-            Normalize::MinMax => Scale::min_max(features, one_for_all),
+            Normalize::Standard => Standardizer::fit_as(features, layout).map(Scaling::Standardize),
+            Normalize::MinMax => MinMax::fit(features, layout).map(Scaling::MinMax),
         };
         self.reading("normalize", scale.map(Some))
     }
 
-    /// How many rows each part has.
-    fn counts(&self, split: &Split, rows: usize) -> Result<[usize; 3]> {
-        let Some(shares) = split.shares() else { return Ok([rows, 0, 0]) };
+    /// Deals rows to the parts that have a share; the others get none.
+    fn dealt(
+        &self,
+        shares: &Shares,
+        deal: impl FnOnce(&[f64]) -> Result<Vec<Vec<usize>>>,
+    ) -> Result<[Vec<usize>; 3]> {
         let shares = [shares.train, shares.validation, shares.test];
-        let (mut reached, mut begin) = (0.0, 0);
-        let counts = shares.map(|share| {
-            reached += share;
-            let end = ((reached * rows as f64).round() as usize).min(rows);
-            let count = if share > 0.0 { end.saturating_sub(begin) } else { 0 };
-            begin += count;
-            count
-        });
-        if counts.iter().zip(shares).any(|(&count, share)| count == 0 && share > 0.0) {
-            let message = format!("{rows} rows make parts of {counts:?} rows: each needs one");
-            return Err(self.error(&["data", "split"], message));
-        }
-        Ok(counts)
+        let given: Vec<f64> = shares.into_iter().filter(|&share| share > 0.0).collect();
+        let mut parts = self.reading("split", deal(&given))?.into_iter();
+        Ok(shares.map(|share| if share > 0.0 { parts.next().unwrap_or_default() } else { Vec::new() }))
     }
+
+    /// The rows of each part of one file.
+    fn shared(
+        &self,
+        split: &Split,
+        rows: usize,
+        classes: impl FnOnce() -> Result<Vec<usize>>,
+    ) -> Result<[Vec<usize>; 3]> {
+        let seed = self.settings().training.seed;
+        match split {
+            Split::Fraction(fraction) if fraction.shuffle => {
+                let order = shuffled(rows, seed, 0);
+                let drawn = |part: Vec<usize>| part.into_iter().map(|place| order[place]).collect();
+                self.dealt(&fraction.shares, |shares| {
+                    Ok(split::in_order(rows, shares)?.into_iter().map(drawn).collect())
+                })
+            }
+            Split::Stratified(stratified) => {
+                let classes = classes()?;
+                self.dealt(&stratified.shares, |shares| split::stratified(&classes, shares, seed))
+            }
+            split => match split.shares() {
+                Some(shares) => self.dealt(shares, |shares| split::in_order(rows, shares)),
+                None => Ok([(0..rows).collect(), Vec::new(), Vec::new()]),
+            },
+        }
+    }
+}
+
+/// The shares of a file that is the training part but for a share that is watched.
+fn but_for(validation: f64) -> Shares {
+    Shares { train: 1.0 - validation, validation, test: 0.0 }
 }

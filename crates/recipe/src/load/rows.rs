@@ -1,173 +1,164 @@
 //! Rows that do not depend on each other.
 
-use anygrad_core::{Array, DType, Result};
-use anygrad_data::{Dataset, generate, load_mnist};
+use anygrad_core::{Error, Result};
+use anygrad_data::images::{Color as Channels, ImageOptions, read_image_folder};
+use anygrad_data::{Dataset, Scaling, Standardizer, generate, load_mnist, numpy};
 use anygrad_nn::Loss;
 
-use super::{Cut, Loaded};
-use crate::build::Sizes;
-use crate::data::{File, Part, Set, Source, Split, Task};
-use crate::preprocessing::{Preprocessing, Scale};
+use super::{Cut, Loaded, but_for};
+use crate::data::{Color, File, Fraction, Part, Set, Source, Split, Task};
+use crate::layers::Layer;
+use crate::preprocessing::{Form, Preprocessing};
+use crate::reader::{Reader, yes_and_no};
 use crate::recipe::Recipe;
 
 impl Recipe {
     /// Rows that do not depend on each other.
     pub(super) fn rows(&self) -> Result<Loaded> {
         let data = &self.settings().data;
-        let (training, validation, test) = self.parts_of_rows()?;
+        let (cut, reader) = match &data.source {
+            Source::Csv(csv) => self.table_rows(csv).map(|(cut, reader)| (cut, Some(reader)))?,
+            source => self.other_rows(source)?,
+        };
+        let training = &cut.training;
         let mut preprocessing =
-            Preprocessing { classes: training.classes().to_vec(), ..Preprocessing::default() };
-        // Images have one scale for all pixels.
-        let one_for_all = training.features().shape().rank() > 2;
-        preprocessing.features = self.scale(training.features(), one_for_all)?;
+            Preprocessing { reader, classes: training.classes().to_vec(), ..Preprocessing::default() };
+        preprocessing.features = self.scale(training.features())?;
         if data.normalize_targets {
-            preprocessing.targets = Some(Scale::standard(training.targets(), false)?);
+            let scale = Standardizer::fit(training.targets()).map(Scaling::Standardize);
+            preprocessing.targets = Some(self.reading("normalize_targets", scale)?);
         }
-        let outputs = match &data.task {
-            Task::Multiclass(_) => training.classes().len(),
-            _ => training.targets().shape().get(1).copied().unwrap_or(1),
+        let is_multiclass = matches!(data.task, Task::Multiclass(_));
+        preprocessing.form = match self.loss() {
+            loss if is_multiclass && !loss.takes_classes() => Form::Shares,
+            Loss::Hinge | Loss::SquaredHinge if matches!(data.task, Task::Binary(_)) => Form::Signs,
+            _ => Form::Plain,
         };
-        let prepared = |part: Dataset| {
-            let part = part.map_features(|features| preprocessing.apply(features))?;
-            let part = match &preprocessing.targets {
-                Some(scale) => part.map_targets(|targets| scale.apply(targets))?,
-                None => part,
-            };
-            self.targets(part, outputs)
+        let outputs = match is_multiclass {
+            true => training.classes().len(),
+            false => training.targets().shape().get(1).copied().unwrap_or(1),
         };
-        let training = prepared(training)?;
-        let sizes = Sizes {
-            features: training.features().shape()[1..].to_vec(),
-            dtype: training.features().dtype(),
-            outputs,
-            vocabulary: None,
-            rows: training.len(),
-        };
-        let (validation, test) = (validation.map(&prepared).transpose()?, test.map(&prepared).transpose()?);
-        Ok(Loaded { training, validation, test, preprocessing, sizes })
+        self.finished(cut, preprocessing, outputs)
     }
 
-    /// Targets in the form that the loss takes.
-    fn targets(&self, part: Dataset, outputs: usize) -> Result<Dataset> {
-        let classes = part.classes().to_vec();
-        match (&self.settings().data.task, self.loss()) {
-            (Task::Multiclass(_), loss) if !loss.takes_classes() => {
-                let rows = part.len();
-                // Shares of the classes are no class numbers: their names stay in the preprocessing.
-                part.map_targets(|targets| {
-                    let mut shares = vec![0.0; rows * outputs];
-                    for (row, class) in targets.to_f64().into_iter().enumerate() {
-                        shares[row * outputs + class as usize] = 1.0;
-                    }
-                    Array::f32(&[rows, outputs], shares)
-                })
-            }
-            (Task::Binary(_), Loss::Hinge | Loss::SquaredHinge) => part.map_targets(|targets| {
-                let signs: Vec<f32> = targets.as_f32()?.iter().map(|t| 2.0 * t - 1.0).collect();
-                Array::f32(&targets.shape(), signs)
-            }),
-            _ if classes.is_empty() => Ok(part),
-            _ => part.with_classes(classes),
+    /// Rows of a format that is no table.
+    fn other_rows(&self, source: &Source) -> Result<(Cut, Option<Reader>)> {
+        let split = self.split();
+        if let (Source::Idx(idx), Split::File(file)) = (source, &split) {
+            let mnist = self.reading("path", load_mnist(self.path(&idx.path)))?;
+            let cut = self.with_share(&mnist.train, file)?;
+            return Ok((Cut { test: mnist.test, ..cut }, Some(Reader::Idx {})));
         }
-    }
-
-    fn parts_of_rows(&self) -> Result<Cut<Dataset>> {
-        let (data, seed) = (&self.settings().data, self.settings().training.seed);
-        match (&data.source, self.split()) {
-            (Source::Idx(idx), Split::File(split)) => {
-                let mnist = self.reading("path", load_mnist(self.path(&idx.path)))?;
-                let (training, validation) = self.with_share(mnist.train, &split)?;
-                Ok((training, validation, mnist.test))
-            }
-            (_, Split::File(split)) => {
-                let read = |part: &Part| match part {
-                    Part::File(path) => self.csv_like(Some(path)).map(Some),
-                    Part::Share(_) => Ok(None),
-                };
-                let (all, given) = (self.csv_like(None)?, read(&split.validation)?);
-                let (training, shared) = self.with_share(all, &split)?;
-                let test = split.test.as_ref().map(|path| self.csv_like(Some(path))).transpose()?;
-                let same =
-                    |part: Option<Dataset>| part.map(|part| self.same_classes(&training, part)).transpose();
-                let (validation, test) = (same(given.or(shared))?, same(test)?);
-                Ok((training, validation, test))
-            }
-            (Source::Idx(idx), split) => {
-                let mnist = self.reading("path", load_mnist(self.path(&idx.path)))?;
-                self.cut(mnist.train, &split, seed)
-            }
-            (_, split) => self.cut(self.csv_like(None)?, &split, seed),
-        }
-    }
-
-    /// The rows of one file, or of another in its place.
-    fn csv_like(&self, other: Option<&str>) -> Result<Dataset> {
-        let seed = self.settings().training.seed;
-        match &self.settings().data.source {
-            Source::Csv(csv) => self.csv(csv, other.unwrap_or(&csv.path)),
-            Source::Generated(made) => match made.set {
-                Set::Line => generate::line(made.rows, seed),
-                Set::And => generate::and_points(made.rows, seed),
-                Set::Digits => generate::digits(made.rows, seed),
-                Set::Sine => self.unavailable(&["data", "set"], "a series in independent rows"),
-            },
-            Source::Images(_) => self.unavailable(&["data", "format"], "a folder of images"),
-            Source::Npy(_) | Source::Npz(_) => self.unavailable(&["data", "format"], "NumPy's format"),
-            Source::Idx(_) => self.unavailable(&["data", "split"], "another folder for a part"),
-            Source::Text(_) => self.unavailable(&["data", "task"], "a text in independent rows"),
-        }
-    }
-
-    /// The rows of one data set cut by shares.
-    fn cut(&self, data: Dataset, split: &Split, seed: u64) -> Result<Cut<Dataset>> {
-        let data = match split {
-            Split::Fraction(fraction) if fraction.shuffle => data.shuffle(seed)?,
-            Split::Stratified(_) => return self.unavailable(&["data", "split"], "a stratified split"),
-            _ => data,
+        let (data, reader) = self.whole(source)?;
+        let (Split::File(file), Some(reader)) = (&split, &reader) else {
+            let rows = self.shared(&split, data.len(), || data.class_of_rows())?;
+            return Ok((Cut::of(&data, &rows)?, reader));
         };
-        let [train, validation, test] = self.counts(split, data.len())?;
-        let rows = |from: usize, count: usize| {
-            (count > 0).then(|| data.take(&(from..from + count).collect::<Vec<_>>())).transpose()
+        let cut = self.with_share(&data, file)?;
+        let classes = data.classes();
+        let other = |key: &str, path: &str| {
+            let read = reader.labelled(&self.path(path), None).and_then(|part| match classes.is_empty() {
+                true => Ok(part),
+                false => part.with_classes(classes.to_vec()).map_err(|error| error.context(path)),
+            });
+            let read = read.and_then(|part| {
+                let [own, first] = [&part, &data].map(|data| data.features().shape()[1..].to_vec());
+                if own == first {
+                    return Ok(part);
+                }
+                Err(Error::input(format!(
+                    "{path}: rows of {own:?}, those of the training part are {first:?}"
+                )))
+            });
+            read.map_err(|error| self.error(&["data", "split", key], error))
         };
-        let (validation_rows, test_rows) = (rows(train, validation)?, rows(train + validation, test)?);
-        Ok((data.take(&(0..train).collect::<Vec<_>>())?, validation_rows, test_rows))
+        let validation = match &file.validation {
+            Part::File(path) => Some(other("validation", path)?),
+            Part::Share(_) => cut.validation,
+        };
+        let test = file.test.as_ref().map(|path| other("test", path)).transpose()?;
+        Ok((Cut { training: cut.training, validation, test }, Some(reader.clone())))
     }
 
-    /// A training file without a share for validation, drawn at random.
-    fn with_share(&self, data: Dataset, split: &File) -> Result<(Dataset, Option<Dataset>)> {
-        let share = match split.validation {
+    /// A training file but for a share that is watched, drawn at random.
+    fn with_share(&self, data: &Dataset, file: &File) -> Result<Cut> {
+        let share = match file.validation {
             Part::Share(share) => share,
             Part::File(_) => 0.0,
         };
-        if share == 0.0 {
-            return Ok((data, None));
-        }
-        let parts = data.shuffle(self.settings().training.seed)?.split(&[1.0 - share, share]);
-        let mut parts = parts.map_err(|error| self.error(&["data", "split", "validation"], error))?;
-        let validation = parts.pop();
-        Ok((parts.swap_remove(0), validation))
+        let split = Split::Fraction(Fraction { shuffle: share > 0.0, shares: but_for(share) });
+        Cut::of(data, &self.shared(&split, data.len(), || Ok(Vec::new()))?)
     }
 
-    /// A part of another file with the class numbers of the training part.
-    fn same_classes(&self, training: &Dataset, part: Dataset) -> Result<Dataset> {
-        let (known, own) = (training.classes(), part.classes());
-        if known == own {
-            return Ok(part);
-        }
-        let number = |name: &String| {
-            known.iter().position(|known| known == name).ok_or_else(|| {
-                let message = format!("the class {name:?} of another file is not in the training part");
-                self.error(&["data", "split"], message)
-            })
-        };
-        let numbers = own.iter().map(number).collect::<Result<Vec<usize>>>()?;
-        let changed = part.map_targets(|targets| {
-            let moved = targets.to_f64().into_iter().map(|class| numbers[class as usize]);
-            match targets.dtype() {
-                DType::I32 => Array::i32(&targets.shape(), moved.map(|c| c as i32).collect::<Vec<_>>()),
-                _ => Array::f32(&targets.shape(), moved.map(|c| c as f32).collect::<Vec<_>>()),
+    /// All rows of a file, or of what is generated, and how more are read.
+    fn whole(&self, source: &Source) -> Result<(Dataset, Option<Reader>)> {
+        let (task, seed) = (&self.settings().data.task, self.settings().training.seed);
+        let is_binary = matches!(task, Task::Binary(_));
+        // Whole numbers are indices for a model that begins with an embedding.
+        let whole = matches!(self.settings().model.first(), Some(Layer::Embedding(_)));
+        match source {
+            Source::Idx(idx) => {
+                let mnist = self.reading("path", load_mnist(self.path(&idx.path)))?;
+                Ok((mnist.train, Some(Reader::Idx {})))
             }
-        })?;
-        changed.with_classes(known.to_vec())
+            Source::Images(images) => {
+                let color = match images.color {
+                    Color::Gray => Channels::Gray,
+                    Color::Rgb => Channels::Rgb,
+                };
+                let mut options = ImageOptions { color, size: images.size, classes: None };
+                let data = self.reading("path", read_image_folder(self.path(&images.path), &options))?.data;
+                if let [_, _, height, width] = data.features().shape()[..] {
+                    options.size = Some([height, width]);
+                }
+                options.classes = Some(data.classes().to_vec());
+                let data = match is_binary {
+                    true => self.reading("path", yes_and_no(&data).map_err(|e| e.context(&images.path)))?,
+                    false => data,
+                };
+                Ok((data, Some(Reader::Images { images: options, binary: is_binary })))
+            }
+            Source::Npz(npz) => {
+                let reader = Reader::Arrays {
+                    features: npz.features.clone(),
+                    targets: npz.targets.clone(),
+                    task: targets_of(task),
+                    whole,
+                };
+                let data = self.reading("path", reader.labelled(&self.path(&npz.path), None))?;
+                Ok((data, Some(reader)))
+            }
+            Source::Npy(npy) => {
+                let read = |key: &str, path: &str| self.reading(key, numpy::read_npy(self.path(path)));
+                let (features, targets) = (read("features", &npy.features)?, read("targets", &npy.targets)?);
+                let (task, names) = (targets_of(task), ["x", "y"].map(str::to_owned));
+                let data = self.reading("targets", Dataset::for_task(features, targets, task))?;
+                let [features, targets] = names;
+                let reader = Reader::Arrays { features, targets, task, whole };
+                Ok((reader.numbers(data)?, Some(reader)))
+            }
+            Source::Generated(made) => {
+                let data = match made.set {
+                    Set::Line => generate::line(made.rows, seed),
+                    Set::And => generate::and_points(made.rows, seed),
+                    Set::Digits => generate::digits(made.rows, seed),
+                    Set::Sine => Err(Error::input("a series has no rows of their own")),
+                };
+                Ok((self.reading("set", data)?, None))
+            }
+            // The check of a recipe has the tasks of each format.
+            Source::Csv(_) | Source::Text(_) => {
+                Err(self.error(&["data", "format"], "has no rows of their own for this task"))
+            }
+        }
+    }
+}
+
+/// What the targets of a task are in a table or an array.
+pub(super) fn targets_of(task: &Task) -> anygrad_data::Task {
+    match task {
+        Task::Binary(_) => anygrad_data::Task::Binary,
+        Task::Multiclass(_) | Task::Language(_) => anygrad_data::Task::Multiclass,
+        Task::Regression(_) | Task::Forecasting(_) => anygrad_data::Task::Regression,
     }
 }

@@ -1,98 +1,121 @@
 //! Windows of a series.
 
-use anygrad_core::{Array, DType, Result};
-use anygrad_data::{Dataset, generate};
+use anygrad_core::{Array, Result};
+use anygrad_data::series::Windows;
+use anygrad_data::{Encoder, MinMax, Scaling, Standardizer, Table, generate, split};
 
-use super::Loaded;
-use crate::build::Sizes;
-use crate::data::{Part, Source, Split, Task};
+use super::table::format;
+use super::{Cut, Loaded, but_for};
+use crate::data::{Csv, Forecasting, Part, Shares, Source, Split};
 use crate::preprocessing::Preprocessing;
+use crate::reader::Reader;
 use crate::recipe::Recipe;
+
+/// A series `[t, k]`, oldest row first.
+struct Series {
+    rows: Array,
+    /// The columns that are predicted.
+    targets: Vec<usize>,
+    reader: Option<Reader>,
+}
 
 impl Recipe {
     /// Windows of a series.
-    pub(super) fn series(&self) -> Result<Loaded> {
-        let data = &self.settings().data;
-        let Task::Forecasting(task) = &data.task else {
-            return self.unavailable(&["data", "task"], "a series without a window");
+    pub(super) fn series(&self, task: &Forecasting, source: &Source) -> Result<Loaded> {
+        let windows = Windows { width: task.window, horizon: task.horizon, stride: task.stride };
+        let split = self.split();
+        let shares = match &split {
+            Split::File(file) => match file.validation {
+                Part::Share(share) => but_for(share),
+                Part::File(_) => but_for(0.0),
+            },
+            split => split.shares().cloned().unwrap_or(but_for(0.0)),
         };
-        let read = |other: Option<&str>| match &data.source {
-            Source::Csv(csv) => {
-                if csv.inputs.is_some() {
-                    return self.unavailable(&["data", "inputs"], "a series of several columns");
-                }
-                let table = self.table(csv, other.unwrap_or(&csv.path))?;
-                self.reading("path", table.numbers(self.target(csv, &table)?))
-            }
-            Source::Generated(made) => generate::sine_series(made.rows, self.settings().training.seed),
-            _ => self.unavailable(&["data", "format"], "a series in this format"),
+        let series = match source {
+            Source::Csv(csv) => self.series_of_table(csv, &shares, windows)?,
+            _ => self.generated_series(source)?,
         };
-        let all = read(None)?;
-        // A window of a later part looks back at values of the part before, as a forecast does.
-        let (train, validation, test) = match self.split() {
-            Split::File(split) => {
-                let (train, shared) = match split.validation {
-                    Part::Share(share) if share > 0.0 => {
-                        let border = ((1.0 - share) * all.len() as f64).round() as usize;
-                        (all[..border].to_vec(), Some(all[border.saturating_sub(task.window)..].to_vec()))
-                    }
-                    _ => (all, None),
-                };
-                let given = match &split.validation {
-                    Part::File(path) => Some(read(Some(path))?),
-                    Part::Share(_) => None,
-                };
-                let test = split.test.as_deref().map(|path| read(Some(path))).transpose()?;
-                (train, given.or(shared), test)
-            }
-            split => {
-                let [train, validation, test] = self.counts(&split, all.len())?;
-                let part = |from: usize, count: usize| {
-                    (count > 0).then(|| all[from.saturating_sub(task.window)..from + count].to_vec())
-                };
-                (all[..train].to_vec(), part(train, validation), part(train + validation, test))
-            }
-        };
-        let column = Array::f32(&[train.len(), 1], train.clone())?;
-        let scale = self.scale(&column, true)?;
-        let windows = |values: Vec<f32>| {
-            let values = match &scale {
-                Some(scale) => {
-                    let column = Array::f32(&[values.len(), 1], values)?;
-                    scale.apply(&column)?.as_f32()?.to_vec()
-                }
-                None => values,
+        let length = series.rows.shape()[0];
+        let [training, ..] = self.dealt(&shares, |shares| split::in_order(length, shares))?;
+        let scale = self.scale(&series.rows.take_rows(&training)?)?;
+
+        let given = [shares.train, shares.validation, shares.test];
+        let present: Vec<f64> = given.into_iter().filter(|&share| share > 0.0).collect();
+        let parts = windows.split(&series.rows, &series.targets, &present);
+        let mut parts = self.reading("window", parts)?.into_iter();
+        let [training, mut validation, mut test] =
+            given.map(|share| if share > 0.0 { parts.next() } else { None });
+        let training = training.ok_or_else(|| self.error(&["data", "split"], "no row is to be learned"))?;
+        if let (Split::File(file), Some(reader)) = (&split, &series.reader) {
+            let read = |key: &str, path: &str| {
+                let part = reader.labelled(&self.path(path), None);
+                part.map_err(|error| self.error(&["data", "split", key], error))
             };
-            self.windows(&values, task.window, task.horizon, task.stride)
+            if let Part::File(path) = &file.validation {
+                validation = Some(read("validation", path)?);
+            }
+            test = file.test.as_ref().map(|path| read("test", path)).transpose()?;
+        }
+        let outputs = task.horizon * series.targets.len();
+        let preprocessing = Preprocessing {
+            targets: scale.as_ref().map(|scale| of_columns(scale, &series.targets, task.horizon)),
+            features: scale,
+            reader: series.reader,
+            ..Preprocessing::default()
         };
-        let training = windows(train)?;
-        let (validation, test) = (validation.map(windows).transpose()?, test.map(windows).transpose()?);
-        let sizes = Sizes {
-            features: vec![task.window, 1],
-            dtype: DType::F32,
-            outputs: task.horizon,
-            vocabulary: None,
-            rows: training.len(),
-        };
-        let preprocessing =
-            Preprocessing { features: scale.clone(), targets: scale, ..Preprocessing::default() };
-        Ok(Loaded { training, validation, test, preprocessing, sizes })
+        self.finished(Cut { training, validation, test }, preprocessing, outputs)
     }
 
-    /// Windows `[n, width, 1]` and the `horizon` values after each, `[n, horizon]`.
-    fn windows(&self, values: &[f32], width: usize, horizon: usize, stride: usize) -> Result<Dataset> {
-        let whole = width.saturating_add(horizon);
-        if values.len() < whole {
-            let values = values.len();
-            let message = format!("{width} values and {horizon} after them do not fit in a part of {values}");
-            return Err(self.error(&["data", "window"], message));
+    fn series_of_table(&self, csv: &Csv, shares: &Shares, windows: Windows) -> Result<Series> {
+        let table = self.reading("path", Table::join(self.tables(csv)?))?;
+        let spec = self.spec(csv, &table)?;
+        let predicted = self.targets(csv, &spec, &table)?;
+        let mut table = self.reading("missing", spec.without_missing(&table))?.0;
+        if let Some(time) = &csv.time {
+            table = self.reading("time", table.sorted_by(&time.0))?;
         }
-        let (mut features, mut targets) = (Vec::new(), Vec::new());
-        for begin in (0..=values.len() - whole).step_by(stride) {
-            features.extend_from_slice(&values[begin..begin + width]);
-            targets.extend_from_slice(&values[begin + width..begin + whole]);
+        let [training, ..] = self.dealt(shares, |shares| split::in_order(table.rows(), shares))?;
+        let encoder = self.reading("path", Encoder::fit(&table, &spec, &training))?;
+        let rows = self.reading("path", encoder.features(&table))?;
+        let names = encoder.feature_names();
+        let place = |target: &String| {
+            names.iter().position(|name| name == target).ok_or_else(|| {
+                let message = format!("column {target:?} is none of the numbers of the series");
+                self.error(&["data", "target"], message)
+            })
+        };
+        let targets = predicted.iter().map(place).collect::<Result<Vec<usize>>>()?;
+        let time = csv.time.as_ref().map(|time| time.0.clone());
+        let reader = Reader::Series { table: format(csv), time, encoder, targets: targets.clone(), windows };
+        Ok(Series { rows, targets, reader: Some(reader) })
+    }
+
+    fn generated_series(&self, source: &Source) -> Result<Series> {
+        let Source::Generated(made) = source else {
+            return Err(self.error(&["data", "format"], "holds no series: take csv"));
+        };
+        let values = self.reading("rows", generate::sine_series(made.rows, self.settings().training.seed))?;
+        let rows = Array::f32(&[values.len(), 1], values)?;
+        Ok(Series { rows, targets: vec![0], reader: None })
+    }
+}
+
+/// The scale of what windows predict: that of some columns, for each step of the horizon.
+fn of_columns(scale: &Scaling, columns: &[usize], horizon: usize) -> Scaling {
+    let picked = |learned: &[f32]| {
+        let one: Vec<f32> = columns.iter().filter_map(|&column| learned.get(column).copied()).collect();
+        one.repeat(horizon)
+    };
+    match scale {
+        Scaling::Standardize(Standardizer { layout, mean, deviation }) => {
+            Scaling::Standardize(Standardizer {
+                layout: *layout,
+                mean: picked(mean),
+                deviation: picked(deviation),
+            })
         }
-        let rows = targets.len() / horizon;
-        Dataset::new(Array::f32(&[rows, width, 1], features)?, Array::f32(&[rows, horizon], targets)?)
+        Scaling::MinMax(MinMax { layout, low, high }) => {
+            Scaling::MinMax(MinMax { layout: *layout, low: picked(low), high: picked(high) })
+        }
     }
 }

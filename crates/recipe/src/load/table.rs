@@ -1,64 +1,172 @@
 //! CSV tables.
 
 use anygrad_core::Result;
-use anygrad_data::{Dataset, Header as TableHeader, Table};
+use anygrad_data::{Dataset, Encoder, Format, Header as TableHeader, Missing as Gaps, Table, TableSpec};
 
-use crate::data::{Csv, Header, Missing, Task};
+use super::rows::targets_of;
+use super::{Cut, but_for};
+use crate::data::{Csv, Fraction, Header, Missing, Part, Split, Task};
+use crate::reader::Reader;
 use crate::recipe::Recipe;
 
 impl Recipe {
-    pub(super) fn csv(&self, csv: &Csv, path: &str) -> Result<Dataset> {
-        let table = self.table(csv, path)?;
-        let target = self.target(csv, &table)?;
-        let task = match self.settings().data.task {
-            Task::Binary(_) => anygrad_data::Task::Binary,
-            Task::Multiclass(_) => anygrad_data::Task::Multiclass,
-            _ => anygrad_data::Task::Regression,
-        };
-        let name = table.names()[target].clone();
-        let table = match &csv.inputs {
-            None => table,
-            Some(inputs) => {
-                let mut kept = vec![target];
-                for input in &inputs.0 {
-                    kept.push(self.reading("inputs", table.column(input))?);
-                }
-                let others = (0..table.names().len()).filter(|column| !kept.contains(column));
-                let others: Vec<String> = others.map(|column| table.names()[column].clone()).collect();
-                let others: Vec<&str> = others.iter().map(String::as_str).collect();
-                if others.is_empty() { table } else { self.reading("inputs", table.without(&others))? }
+    /// The rows of a table in parts, and how more are read.
+    pub(super) fn table_rows(&self, csv: &Csv) -> Result<(Cut, Reader)> {
+        let split = self.split();
+        let mut tables = self.tables(csv)?;
+        let files = tables.len();
+        if let Split::File(file) = &split {
+            let other = |key: &str, path: &str| {
+                let table = Table::read(self.path(path), format(csv));
+                table.map_err(|error| self.error(&["data", "split", key], error))
+            };
+            if let Part::File(path) = &file.validation {
+                tables.push(other("validation", path)?);
             }
+            tables.extend(file.test.as_ref().map(|path| other("test", path)).transpose()?);
+        }
+        // As one table, so that classes have the same numbers in all parts.
+        let table = self.reading("path", Table::join(tables))?;
+        let spec = self.spec(csv, &table)?;
+        let table = self.reading("missing", spec.without_missing(&table))?.0;
+        let table = match (&csv.time, &split) {
+            (Some(time), Split::Fraction(_) | Split::Stratified(_) | Split::Time(_)) => {
+                self.reading("time", table.sorted_by(&time.0))?
+            }
+            _ => table,
         };
-        self.reading("path", table.dataset(Some(&name), task))
+        let learned = |rows: &[usize]| {
+            let encoder = Encoder::fit(&table, &spec, rows)?;
+            Ok((encoder.dataset(&table)?, encoder))
+        };
+        // Mistakes in cells come before those of parts; means alone depend on what the training part is.
+        let (mut data, mut encoder) =
+            self.reading("path", learned(&(0..table.rows()).collect::<Vec<_>>()))?;
+        let rows = self.rows_of_table(&table, &data, &split, files)?;
+        if spec.missing == Gaps::Mean {
+            (data, encoder) = self.reading("path", learned(&rows[0]))?;
+        }
+        Ok((Cut::of(&data, &rows)?, Reader::Table { table: format(csv), encoder }))
     }
 
-    pub(super) fn table(&self, csv: &Csv, path: &str) -> Result<Table> {
-        if csv.separator != ',' {
-            return self.unavailable(&["data", "separator"], "a separator other than a comma");
+    fn rows_of_table(
+        &self,
+        table: &Table,
+        data: &Dataset,
+        split: &Split,
+        files: usize,
+    ) -> Result<[Vec<usize>; 3]> {
+        match split {
+            Split::File(file) => {
+                let mut parts = table.rows_of_files();
+                let mut others = parts.split_off(files).into_iter();
+                let training: Vec<usize> = parts.concat();
+                let [training, validation] = match &file.validation {
+                    Part::File(_) => [training, others.next().unwrap_or_default()],
+                    Part::Share(share) => {
+                        let split = Fraction { shuffle: *share > 0.0, shares: but_for(*share) };
+                        let split = Split::Fraction(split);
+                        let [train, watched, _] = self.shared(&split, training.len(), || Ok(Vec::new()))?;
+                        [train, watched].map(|rows| rows.into_iter().map(|row| training[row]).collect())
+                    }
+                };
+                Ok([training, validation, others.next().unwrap_or_default()])
+            }
+            Split::Column(column) => {
+                let named = [Some(&column.train), column.validation.as_ref(), column.test.as_ref()];
+                let given: Vec<&str> = named.iter().flatten().map(|part| part.as_str()).collect();
+                let parts = self.reading("split", table.rows_of_parts(&column.column.0, &given))?;
+                let mut parts = parts.into_iter();
+                Ok(named.map(|part| part.and_then(|_| parts.next()).unwrap_or_default()))
+            }
+            split => self.shared(split, table.rows(), || data.class_of_rows()),
         }
-        if csv.missing != Missing::Error {
-            return self.unavailable(&["data", "missing"], "a table with empty cells");
-        }
-        if !csv.one_hot.0.is_empty() {
-            return self.unavailable(&["data", "one_hot"], "a column for each word");
-        }
-        let header = match csv.header {
-            Header::Auto => TableHeader::Detect,
-            Header::Present => TableHeader::Present,
-            Header::Absent => TableHeader::Absent,
-        };
-        let table = self.reading("path", Table::read(self.path(path), header))?;
-        let dropped: Vec<&str> = csv.drop.0.iter().map(String::as_str).collect();
-        if dropped.is_empty() { Ok(table) } else { self.reading("drop", table.without(&dropped)) }
     }
 
-    /// The column of a table to predict.
-    pub(super) fn target(&self, csv: &Csv, table: &Table) -> Result<usize> {
-        match csv.target.as_ref().map(|names| &names.0[..]) {
-            None => Ok(table.names().len() - 1),
-            Some([name]) => self.reading("target", table.column(name)),
-            Some([]) => Err(self.error(&["data", "target"], "the list is empty: takes at least one column")),
-            Some(_) => self.unavailable(&["data", "target"], "more than one target"),
-        }
+    /// The files of the training part, one table each.
+    pub(super) fn tables(&self, csv: &Csv) -> Result<Vec<Table>> {
+        let read = |path: &String| self.reading("path", Table::read(self.path(path), format(csv)));
+        csv.path.0.iter().map(read).collect()
     }
+
+    /// What the columns of a table are.
+    pub(super) fn spec(&self, csv: &Csv, table: &Table) -> Result<TableSpec> {
+        let task = &self.settings().data.task;
+        let is_series = matches!(task, Task::Forecasting(_));
+        let columns = |key: &str, names: &[String]| {
+            let columns = names.iter().map(|name| table.column(name)).collect::<Result<Vec<usize>>>();
+            self.reading(key, columns)
+        };
+        let mut left_out = columns("drop", &csv.drop.0)?;
+        if let Some(time) = &csv.time {
+            left_out.extend(columns("time", std::slice::from_ref(&time.0))?);
+        }
+        if let Split::Column(split) = self.split() {
+            left_out.extend(columns("split", &[split.column.0])?);
+        }
+        let all = 0..table.names().len();
+        let targets = match csv.target.as_ref().map(|names| &names.0[..]) {
+            Some([]) => {
+                return Err(self.error(&["data", "target"], "the list is empty: takes at least one column"));
+            }
+            Some(names) => columns("target", names)?,
+            None => all.clone().rev().find(|column| !left_out.contains(column)).into_iter().collect(),
+        };
+        let inputs = match &csv.inputs {
+            Some(names) => {
+                let inputs = columns("inputs", &names.0)?;
+                if let Some(column) = inputs.iter().find(|column| left_out.contains(column)) {
+                    let name = &table.names()[*column];
+                    let message = format!("column {name:?} is an input, and left out as well");
+                    return Err(self.error(&["data", "inputs"], message));
+                }
+                inputs
+            }
+            None if is_series => targets.clone(),
+            None => all.clone().collect(),
+        };
+        columns("one_hot", &csv.one_hot.0)?;
+        columns("ordinal", &csv.ordinal.0.keys().cloned().collect::<Vec<_>>())?;
+        let name = |column: usize| {
+            let name = &table.names()[column];
+            let is_unique = table.names().iter().filter(|other| *other == name).count() == 1;
+            if is_unique { name.clone() } else { column.to_string() }
+        };
+        let is_read = |column: &usize| inputs.contains(column) || targets.contains(column);
+        let ignored = all.filter(|column| left_out.contains(column) || !is_read(column));
+        Ok(TableSpec {
+            ignore: ignored.map(name).collect(),
+            // The columns of a series are both what is seen and what is predicted.
+            targets: if is_series { Vec::new() } else { targets.into_iter().map(name).collect() },
+            task: targets_of(task),
+            one_hot: csv.one_hot.0.clone(),
+            ordinal: csv.ordinal.0.clone(),
+            missing: match csv.missing {
+                Missing::Error => Gaps::Refuse,
+                Missing::Drop => Gaps::Drop,
+                Missing::Mean => Gaps::Mean,
+                Missing::Constant { value } => Gaps::Constant(value as f32),
+            },
+            markers: csv.markers.clone(),
+        })
+    }
+
+    /// The columns of a table that are predicted, by name.
+    pub(super) fn targets(&self, csv: &Csv, spec: &TableSpec, table: &Table) -> Result<Vec<String>> {
+        let named = csv.target.as_ref().map(|names| names.0.clone());
+        let last = || table.names().iter().rev().find(|name| !spec.ignore.contains(name)).cloned();
+        let names = named.unwrap_or_else(|| last().into_iter().collect());
+        let name = |name: &String| table.column(name).map(|column| table.names()[column].clone());
+        self.reading("target", names.iter().map(name).collect())
+    }
+}
+
+/// How the file is written.
+pub(super) fn format(csv: &Csv) -> Format {
+    let header = match csv.header {
+        Header::Auto => TableHeader::Detect,
+        Header::Present => TableHeader::Present,
+        Header::Absent => TableHeader::Absent,
+    };
+    Format { header, separator: csv.separator }
 }

@@ -12,7 +12,7 @@ pub(crate) use choice::choice;
 pub(crate) use fields::{Fields, closest, one, read_section, tagged};
 pub(crate) use limits::*;
 pub(crate) use section::section;
-pub use values::Names;
+pub use values::{Files, Name, Names, Orders};
 pub(crate) use variants::variants;
 
 use crate::node::{Entry, Mistake, Node};

@@ -1,6 +1,7 @@
 //! Data in parts, normalized by the training part alone.
 
 use anygrad_core::{Array, DType};
+use anygrad_data::Scaling;
 use anygrad_recipe::{Loaded, Recipe};
 
 fn load(files: &[(&str, &str)], head: &str, data: &str) -> Loaded {
@@ -92,7 +93,8 @@ fn windows_of_a_later_part_look_back_and_predict_no_earlier_value() {
     assert_eq!((loaded.sizes.features, loaded.sizes.outputs), (vec![2, 1], 2));
     // The scale is that of the values 0 to 4, and predictions come back by it.
     let loaded = load(&[("s.csv", &series)], "", &format!("{data}\nnormalize = \"standard\""));
-    assert_eq!(loaded.preprocessing.targets.as_ref().unwrap().shift, [2.0]);
+    let Some(Scaling::Standardize(scale)) = &loaded.preprocessing.targets else { panic!("no scale") };
+    assert_eq!(scale.mean, [2.0, 2.0]);
     let back = loaded.preprocessing.invert(loaded.test.unwrap().targets()).unwrap().to_f64();
     assert!(back.iter().zip([7.0, 8.0, 8.0, 9.0]).all(|(a, b)| (a - b).abs() < 1e-5), "{back:?}");
 }
