@@ -3,7 +3,7 @@
 use anygrad_core::Result;
 use anygrad_nn::{Loss, Metric};
 
-use crate::data::{Normalize, Source, Split, Task};
+use crate::data::{Normalize, Source, Split, TARGET, Task};
 use crate::loss::label_smoothing;
 use crate::metric::{is_figure, serves};
 use crate::recipe::{Recipe, task_of};
@@ -53,7 +53,7 @@ fn data(recipe: &Recipe) -> Result<()> {
         && let Some(count) = csv.target.as_ref().map(|names| names.0.len()).filter(|&count| count > 1)
     {
         let message = format!("{count} columns: multiclass takes one, binary and regression take several");
-        return Err(recipe.error(&["data", "target"], message));
+        return Err(recipe.error(&["data", recipe.spelled(&TARGET)], message));
     }
     if data.normalize != Normalize::None && matches!(data.task, Task::Language(_)) {
         let message = "characters are numbers of rows of a table: they are not normalized";

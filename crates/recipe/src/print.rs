@@ -9,7 +9,7 @@ macro_rules! recipes {
         /// The names of the recipes that [`print_recipe`] knows.
         pub const RECIPES: &[&str] = &[$($name),*];
 
-        /// A recipe with comments: the four built-in programs, and others to begin with.
+        /// A recipe with comments: the four built-in programs, others to begin with, and some for published data.
         ///
         /// # Errors
         /// There is none of that name.
@@ -24,4 +24,5 @@ macro_rules! recipes {
 
 recipes! {
     "linear_regression", "logistic_regression", "cnn", "lstm", "dense", "char_lstm", "transformer",
+    "iris", "pima", "mnist", "airline", "temperatures", "shakespeare",
 }

@@ -179,6 +179,11 @@ impl Recipe {
         path.iter().rev().fold(mistake, |mistake, key| mistake.within(key)).error(&self.file)
     }
 
+    /// The name by which the recipe gives a key of `data`, the first unless it does.
+    pub(crate) fn spelled<'a>(&self, names: &[&'a str; 2]) -> &'a str {
+        if set::has(&self.root, &["data", names[1]]) { names[1] } else { names[0] }
+    }
+
     /// What training minimizes.
     pub fn loss(&self) -> &Loss {
         // Filled in when the recipe was made.

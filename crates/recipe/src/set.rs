@@ -71,6 +71,13 @@ fn put(node: &mut Node, keys: &[&str], name: &str, new: Node, place: &Place) -> 
     }
 }
 
+/// Whether there is a value under a path of keys.
+pub(crate) fn has(root: &Node, path: &[&str]) -> bool {
+    let Some((key, rest)) = path.split_first() else { return true };
+    let Value::Table(entries) = &root.value else { return false };
+    entries.iter().any(|entry| entry.key == *key && has(&entry.node, rest))
+}
+
 /// Where the value under a path stands, or what comes nearest to it.
 pub(crate) fn place(root: &Node, path: &[&str]) -> Place {
     let Some((key, rest)) = path.split_first() else { return root.place.clone() };

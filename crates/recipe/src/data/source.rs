@@ -17,6 +17,10 @@ variants! {
     }
 }
 
+/// The names of the key of the columns to predict, and of that of the columns to predict from.
+pub(crate) const TARGET: [&str; 2] = ["target", "targets"];
+pub(crate) const INPUTS: [&str; 2] = ["inputs", "features"];
+
 section! {
     /// A table in UTF-8, one row per line.
     Csv {

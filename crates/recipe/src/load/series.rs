@@ -6,7 +6,7 @@ use anygrad_data::{Encoder, MinMax, Scaling, Standardizer, Table, generate, spli
 
 use super::table::format;
 use super::{Cut, Loaded, but_for};
-use crate::data::{Csv, Forecasting, Part, Shares, Source, Split};
+use crate::data::{Csv, Forecasting, Part, Shares, Source, Split, TARGET};
 use crate::preprocessing::Preprocessing;
 use crate::reader::Reader;
 use crate::recipe::Recipe;
@@ -70,7 +70,7 @@ impl Recipe {
         let table = self.reading("path", Table::join(self.tables(csv)?))?;
         let spec = self.spec(csv, &table)?;
         let predicted = self.targets(csv, &spec, &table)?;
-        let mut table = self.reading("missing", spec.without_missing(&table))?.0;
+        let mut table = self.without_gaps(csv, &spec, &table)?;
         if let Some(time) = &csv.time {
             table = self.reading("time", table.sorted_by(&time.0))?;
         }
@@ -81,7 +81,7 @@ impl Recipe {
         let place = |target: &String| {
             names.iter().position(|name| name == target).ok_or_else(|| {
                 let message = format!("column {target:?} is none of the numbers of the series");
-                self.error(&["data", "target"], message)
+                self.error(&["data", self.spelled(&TARGET)], message)
             })
         };
         let targets = predicted.iter().map(place).collect::<Result<Vec<usize>>>()?;

@@ -5,7 +5,7 @@ use anygrad_data::{Dataset, Encoder, Format, Header as TableHeader, Missing as G
 
 use super::rows::targets_of;
 use super::{Cut, but_for};
-use crate::data::{Csv, Fraction, Header, Missing, Part, Split, Task};
+use crate::data::{Csv, Fraction, Header, INPUTS, Missing, Part, Split, TARGET, Task};
 use crate::reader::Reader;
 use crate::recipe::Recipe;
 
@@ -28,7 +28,7 @@ impl Recipe {
         // As one table, so that classes have the same numbers in all parts.
         let table = self.reading("path", Table::join(tables))?;
         let spec = self.spec(csv, &table)?;
-        let table = self.reading("missing", spec.without_missing(&table))?.0;
+        let table = self.without_gaps(csv, &spec, &table)?;
         let table = match (&csv.time, &split) {
             (Some(time), Split::Fraction(_) | Split::Stratified(_) | Split::Time(_)) => {
                 self.reading("time", table.sorted_by(&time.0))?
@@ -47,6 +47,12 @@ impl Recipe {
             (data, encoder) = self.reading("path", learned(&rows[0]))?;
         }
         Ok((Cut::of(&data, &rows)?, Reader::Table { table: format(csv), encoder }))
+    }
+
+    /// The table without the rows that lack a value, where these are to be left out.
+    pub(super) fn without_gaps(&self, csv: &Csv, spec: &TableSpec, table: &Table) -> Result<Table> {
+        let key = if csv.missing == Missing::Drop { "missing" } else { "path" };
+        self.reading(key, spec.without_missing(table).map(|(table, _)| table))
     }
 
     fn rows_of_table(
@@ -107,18 +113,21 @@ impl Recipe {
         let all = 0..table.names().len();
         let targets = match csv.target.as_ref().map(|names| &names.0[..]) {
             Some([]) => {
-                return Err(self.error(&["data", "target"], "the list is empty: takes at least one column"));
+                return Err(self.error(
+                    &["data", self.spelled(&TARGET)],
+                    "the list is empty: takes at least one column",
+                ));
             }
-            Some(names) => columns("target", names)?,
+            Some(names) => columns(self.spelled(&TARGET), names)?,
             None => all.clone().rev().find(|column| !left_out.contains(column)).into_iter().collect(),
         };
         let inputs = match &csv.inputs {
             Some(names) => {
-                let inputs = columns("inputs", &names.0)?;
+                let inputs = columns(self.spelled(&INPUTS), &names.0)?;
                 if let Some(column) = inputs.iter().find(|column| left_out.contains(column)) {
                     let name = &table.names()[*column];
                     let message = format!("column {name:?} is an input, and left out as well");
-                    return Err(self.error(&["data", "inputs"], message));
+                    return Err(self.error(&["data", self.spelled(&INPUTS)], message));
                 }
                 inputs
             }
@@ -157,7 +166,7 @@ impl Recipe {
         let last = || table.names().iter().rev().find(|name| !spec.ignore.contains(name)).cloned();
         let names = named.unwrap_or_else(|| last().into_iter().collect());
         let name = |name: &String| table.column(name).map(|column| table.names()[column].clone());
-        self.reading("target", names.iter().map(name).collect())
+        self.reading(self.spelled(&TARGET), names.iter().map(name).collect())
     }
 }
 

@@ -2,6 +2,7 @@
 //! and the reference all follow from the tables that [`section!`] and [`choice!`] describe.
 
 mod choice;
+mod columns;
 mod fields;
 mod limits;
 mod section;
@@ -9,10 +10,10 @@ mod values;
 mod variants;
 
 pub(crate) use choice::choice;
+pub use columns::{Files, Name, Names, Orders};
 pub(crate) use fields::{Fields, closest, one, read_section, tagged};
 pub(crate) use limits::*;
 pub(crate) use section::section;
-pub use values::{Files, Name, Names, Orders};
 pub(crate) use variants::variants;
 
 use crate::node::{Entry, Mistake, Node};

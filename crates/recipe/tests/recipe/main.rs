@@ -9,3 +9,4 @@ mod presets;
 mod properties;
 mod reference;
 mod sweeps;
+mod training;

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use anygrad_core::DType;
+use anygrad_core::{Array, DType};
+use anygrad_data::numpy;
 use anygrad_recipe::{Recipe, Sizes};
 
 /// A recipe without mistakes; each row below puts one in.
@@ -335,6 +336,62 @@ fn each_mistake_in_a_recipe_is_told_with_its_line_its_key_and_what_would_be_righ
             "[\"f1\"]",
             "line 25: training.metrics.0: `f1` is of one of two classes, there are 10: take f1_macro",
         ),
+        // Metrics, parts and changes of rows.
+        (
+            "[\"accuracy\"]",
+            "[\"acuracy\"]",
+            "line 25: training.metrics.0: unknown metric `acuracy`: did you mean `accuracy`?",
+        ),
+        (
+            "[\"accuracy\"]",
+            "[\"top_0_accuracy\"]",
+            "line 25: training.metrics.0: unknown metric `top_0_accuracy`: there are accuracy, binary_accuracy, top_k, precision, recall, f1, roc_auc, pr_auc, per_class, confusion_matrix, log_loss, perplexity, mae, mse, rmse, r2, mape",
+        ),
+        (
+            "[\"accuracy\"]",
+            "[{ type = \"top_k\", k = 0 }]",
+            "line 25: training.metrics.0.k: 0 is out of range: takes a whole number, 1 to 16777216",
+        ),
+        (
+            "[\"accuracy\"]",
+            "[{ type = \"f1\", average = \"mean\" }]",
+            "line 25: training.metrics.0.average: \"mean\" is text: there are binary, macro, micro, weighted",
+        ),
+        (
+            "[\"accuracy\"]",
+            "[{ type = \"f1\", avg = \"macro\" }]",
+            "line 25: training.metrics.0: unknown key `avg`: there are type, average",
+        ),
+        (
+            "[\"accuracy\"]",
+            "[{ k = 3 }]",
+            "line 25: training.metrics.0: the key `type` is missing: it takes the name of a metric",
+        ),
+        (
+            "patience = 3",
+            "monitor = \"validation_f1\"",
+            "line 26: training.early_stopping.monitor: no figure is called `validation_f1`: did you mean `validation_loss`?",
+        ),
+        (
+            "by = \"fraction\", train = 0.8, validation = 0.1, test = 0.1",
+            "by = \"column\", column = \"part\", validation = \"v\"",
+            "line 15: data.split: idx has no columns with names: take csv",
+        ),
+        (
+            "shift = 2",
+            "shift = 29",
+            "line 19: regularization.augmentation: step 0 of the augmentation, Shift { pixels: 29 }: 29 pixels are more than the 28 of a side",
+        ),
+        (
+            "shift = 2",
+            "rotation = 400",
+            "line 19: regularization.augmentation: step 0 of the augmentation, Rotate { degrees: 400.0 }: degrees is 400, not from 0 to 360",
+        ),
+        (
+            "shift = 2",
+            "mixup = 0.2",
+            "line 19: regularization.augmentation.mixup: makes shares of classes: take the loss categorical_cross_entropy",
+        ),
         (
             "    \"max_pool2d\",\n    \"flatten\",\n    { type = \"dense\", units = \"outputs\" },\n]",
             "]\nmodel_ = 3",
@@ -408,6 +465,139 @@ fn each_mistake_in_data_is_told_with_the_key_that_asks_for_them_and_its_place_in
             "format = \"csv\"\npath = \"t.csv\"\ntask = \"binary\"",
             "r.toml: line 4: data.path: t.csv: column 1 (y) holds 3 classes, Binary takes 2",
         ),
+        // Separators, words and gaps.
+        (
+            table,
+            &format!("{csv}\nseparator = \"a\""),
+            "r.toml: line 4: data.path: t.csv: 'a' cannot separate cells",
+        ),
+        (
+            b"a,b,y\n1,x,3\n",
+            &format!("{csv}\none_hot = \"c\""),
+            "r.toml: line 6: data.one_hot: t.csv: no column \"c\" among the 3 columns a, b, y",
+        ),
+        (
+            b"a,b,y\n1,small,3\n2,tall,4\n",
+            &format!("{csv}\nordinal = {{ b = [\"small\", \"large\"] }}"),
+            "r.toml: line 4: data.path: t.csv: line 3, column 1 (b): \"tall\" is none of the 2 categories small, large",
+        ),
+        (
+            b"a,b,y\n1,x,3\n2,z,4\n",
+            &format!("{csv}\none_hot = \"b\"\nordinal = \"b\""),
+            "r.toml: line 4: data.path: column \"b\" is a column of categories, and a column of categories as well",
+        ),
+        (
+            table,
+            &format!("{csv}\ntarget = \"a\"\ndrop = \"a\""),
+            "r.toml: line 4: data.path: column \"a\" is a target, and ignored as well",
+        ),
+        (
+            table,
+            &format!("{csv}\ninputs = \"a\"\ndrop = \"a\""),
+            "r.toml: line 6: data.inputs: column \"a\" is an input, and left out as well",
+        ),
+        (
+            b"a,y\n?,2\n?,4\n",
+            &format!("{csv}\nmissing = \"mean\""),
+            "r.toml: line 4: data.path: t.csv: column 0 (a): 2 training rows have no value to take the mean of",
+        ),
+        (
+            b"a,y\n?,2\nNA,4\n",
+            &format!("{csv}\nmissing = \"drop\""),
+            "r.toml: line 6: data.missing: missing values in 2 rows: a 2; 2 rows dropped: t.csv: no row is left of 2",
+        ),
+        (
+            b"a,y\n1,2\n3,NA\n",
+            &format!("{csv}\nmissing = \"mean\""),
+            "r.toml: line 4: data.path: t.csv: line 3, column 1 (y): \"NA\" is not a number",
+        ),
+        // Several targets, files and parts.
+        (
+            table,
+            "format = \"csv\"\npath = \"t.csv\"\ntask = \"multiclass\"\ntargets = [\"a\", \"y\"]",
+            "r.toml: line 6: data.targets: 2 columns: multiclass takes one, binary and regression take several",
+        ),
+        (
+            table,
+            "format = \"csv\"\npath = []\ntask = \"regression\"",
+            "r.toml: line 4: data.path: the list is empty: takes at least one path",
+        ),
+        (
+            table,
+            &format!("{csv}\nsplit = {{ by = \"file\", test = \"o.csv\" }}"),
+            "r.toml: line 4: data.path: o.csv has the 2 columns a, b, t.csv has the 3 columns a, b, y",
+        ),
+        (
+            table,
+            &format!("{csv}\nsplit = {{ by = \"file\", test = \"p.csv\" }}"),
+            "r.toml: line 6: data.split.test: p.csv: cannot be read: No such file or directory (os error 2)",
+        ),
+        (
+            b"a,part,y\n1,train,3\n2,tset,4\n",
+            &format!("{csv}\nsplit = {{ by = \"column\", column = \"part\", test = \"test\" }}"),
+            "r.toml: line 6: data.split: t.csv: line 3, column 1 (part): \"tset\" is none of the parts train, test",
+        ),
+        (
+            b"a,day,y\n1,7,3\n2,x,4\n",
+            &format!("{csv}\ntime = \"day\""),
+            "r.toml: line 6: data.time: t.csv: line 3, column 1 (day): \"x\" is not a number",
+        ),
+        (
+            classes,
+            "format = \"csv\"\npath = \"t.csv\"\ntask = \"multiclass\"\nsplit = { by = \"stratified\", train = 0.98, validation = 0.01, test = 0.01 }",
+            "r.toml: line 6: data.split: fractions [0.98, 0.01, 0.01]: 6 rows cannot be split into parts of [6, 0, 0] rows: each part needs one",
+        ),
+        (
+            table,
+            "format = \"csv\"\npath = \"t.csv\"\ntask = \"forecasting\"\nwindow = 1\nsplit = { by = \"column\", column = \"a\" }",
+            "r.toml: line 7: data.split: rows of forecasting overlap with those beside them: split by time or by file",
+        ),
+        (
+            b"t,a,b\n1,x,3\n2,z,4\n",
+            "format = \"csv\"\npath = \"t.csv\"\ntask = \"forecasting\"\nwindow = 1\ninputs = [\"a\", \"b\"]\nsplit = { by = \"time\", train = 1, validation = 0, test = 0 }",
+            "r.toml: line 4: data.path: t.csv: line 2, column 1 (a): \"x\" is not a number",
+        ),
+        // Arrays and images.
+        (
+            table,
+            "format = \"npz\"\npath = \"t.csv\"\ntask = \"regression\"",
+            "r.toml: line 4: data.path: t.csv: features with targets stand in one .npz archive, as x and y",
+        ),
+        (
+            table,
+            "format = \"npy\"\nfeatures = \"t.csv\"\ntargets = \"t.csv\"\ntask = \"regression\"",
+            "r.toml: line 4: data.features: t.csv: no .npy file: it begins with the bytes [61, 2c, 62, 2c, 79, 0a, 31, 2c]",
+        ),
+        (
+            table,
+            "format = \"npz\"\npath = \"a.npz\"\ntargets = \"z\"\ntask = \"regression\"",
+            "r.toml: line 4: data.path: a.npz: no array \"z\" among x, y",
+        ),
+        (
+            table,
+            "format = \"npz\"\npath = \"a.npz\"\ntask = \"binary\"",
+            "r.toml: line 4: data.path: a.npz: target [1, 0] is 7, neither 0 nor 1",
+        ),
+        (
+            table,
+            "format = \"npy\"\nfeatures = \"x.npy\"\ntargets = \"y.npy\"\ntask = \"regression\"\nsplit = { by = \"file\", validation = 0, test = \"z.npy\" }",
+            "r.toml: line 7: data.split.test: z.npy: features with targets stand in one .npz archive, as x and y",
+        ),
+        (
+            table,
+            "format = \"npz\"\npath = \"a.npz\"\ntask = \"forecasting\"\nwindow = 2",
+            "r.toml: line 5: data.task: the format npz does not serve forecasting: it takes regression, binary, multiclass",
+        ),
+        (
+            table,
+            "format = \"images\"\npath = \"nowhere\"\ntask = \"multiclass\"",
+            "r.toml: line 4: data.path: nowhere: cannot be read: No such file or directory (os error 2)",
+        ),
+        (
+            table,
+            "format = \"images\"\npath = \"pets\"\ntask = \"multiclass\"",
+            "r.toml: line 4: data.path: pets/cat/1.png: neither PNG nor JPEG: it begins with the bytes [6e, 6f, 20, 69, 6d, 61, 67, 65]",
+        ),
         (
             table,
             "format = \"idx\"\npath = \"t\"\ntask = \"multiclass\"",
@@ -429,6 +619,13 @@ fn each_mistake_in_data_is_told_with_the_key_that_asks_for_them_and_its_place_in
             "r.toml: line 4: data.path: t.csv: line 1: byte 2 of the file is not UTF-8",
         ),
     ];
+    let (x, y) = (Array::f32(&[2, 1], [1.0, 2.0]).unwrap(), Array::i32(&[2], [1, 7]).unwrap());
+    std::fs::write(folder.path().join("o.csv"), "a,b\n1,2\n").unwrap();
+    numpy::write_npz(folder.path().join("a.npz"), &[("x", &x), ("y", &y)]).unwrap();
+    numpy::write_npy(folder.path().join("x.npy"), &x).unwrap();
+    numpy::write_npy(folder.path().join("y.npy"), &y).unwrap();
+    std::fs::create_dir_all(folder.path().join("pets/cat")).unwrap();
+    std::fs::write(folder.path().join("pets/cat/1.png"), "no image").unwrap();
     let mut wrong = Vec::new();
     for (bytes, data, wanted) in rows {
         let got = of_data(folder.path(), "t.csv", bytes, data);

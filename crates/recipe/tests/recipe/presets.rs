@@ -9,7 +9,11 @@ fn sizes(name: &str) -> Sizes {
         "logistic_regression" => (vec![2], DType::F32, 1, None),
         "cnn" => (vec![1, 28, 28], DType::F32, 10, None),
         "lstm" => (vec![24, 1], DType::F32, 1, None),
-        "dense" => (vec![4], DType::F32, 3, None),
+        "dense" | "iris" => (vec![4], DType::F32, 3, None),
+        "pima" => (vec![8], DType::F32, 1, None),
+        "mnist" => (vec![1, 28, 28], DType::F32, 10, None),
+        "airline" => (vec![12, 1], DType::F32, 1, None),
+        "temperatures" => (vec![14, 1], DType::F32, 1, None),
         _ => (vec![64], DType::I32, 50, Some(50)),
     };
     Sizes { features, dtype, outputs, vocabulary, rows: 1000 }
@@ -17,7 +21,7 @@ fn sizes(name: &str) -> Sizes {
 
 #[test]
 fn every_recipe_reads_builds_and_prints_back_as_the_same() {
-    assert_eq!(RECIPES.len(), 7);
+    assert_eq!(RECIPES.len(), 13);
     for name in RECIPES {
         let recipe = Recipe::parse(print_recipe(name).unwrap(), name).unwrap();
         let parts = recipe.build(&sizes(name)).unwrap();
