@@ -7,6 +7,9 @@ use anygrad_nn::{self as nn, Drawn, FitOptions, Recover};
 use crate::schedule::Steps;
 use crate::training::{Augmentation, Training};
 
+/// What is done to the batches of a training, as [`nn::Trainer::transform`] takes it.
+pub type Transform = Box<dyn Fn(&Drawn, Array, Array) -> Result<(Array, Array)> + Send + Sync>;
+
 /// All that a trainer takes.
 pub struct Parts {
     /// The model.
@@ -61,16 +64,14 @@ impl Parts {
     /// [`Parts::augmentation`] as [`nn::Trainer::transform`] takes it. It follows from the seed, the epoch and the
     /// batch alone, so that a training that goes on sees what it would have seen. Mixup takes its pairs from
     /// within a batch.
-    pub fn transform(
-        &self,
-    ) -> Option<impl Fn(&Drawn, Array, Array) -> Result<(Array, Array)> + Send + Sync + use<>> {
+    pub fn transform(&self) -> Option<Transform> {
         let steps = self.augmentation()?;
-        Some(move |drawn: &Drawn, features: Array, targets: Array| {
+        Some(Box::new(move |drawn: &Drawn, features: Array, targets: Array| {
             let data = Dataset::new(features, targets)?;
             let seed = steps.seed ^ (drawn.batch as u64 + 1).wrapping_mul(SPREAD);
             let of_batch = anygrad_data::Augmentation { seed, ..steps.clone() };
             of_batch.select(&data, &(0..data.len()).collect::<Vec<_>>(), drawn.epoch)
-        })
+        }))
     }
 }
 

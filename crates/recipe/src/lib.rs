@@ -2,6 +2,7 @@
 //!
 //! - [`Recipe`]: read, checked, every default filled in; it prints itself;
 //! - [`Recipe::build`]: the model and what trains it; [`Recipe::load`]: the data;
+//! - [`Preprocessing`]: what was learned of the data, which reads new ones in the same way;
 //! - [`print_recipe`]: recipes to begin with; [`reference()`]: every key;
 //! - [`sweep`]: many recipes from one.
 //!
@@ -30,7 +31,7 @@ pub mod sweep;
 pub mod training;
 mod write;
 
-pub use assembled::Parts;
+pub use assembled::{Parts, Transform};
 pub use build::Sizes;
 pub use data::{Data, Source, Split, Task};
 pub use layers::Layer;

@@ -36,12 +36,10 @@ fn a_table_with_gaps_words_and_another_separator() {
     let new = "grade;size;city\nhigh;NA;Oslo\nlow;2;Rome\n";
     let bad = "grade;size;city\nhigh;7;Oslo\nlow;two;Rome\n";
     let folder = folder(&[("t.csv", table), ("new.csv", new), ("bad.csv", bad)]);
-    let data = format!(
-        "format = \"csv\"\npath = \"t.csv\"\ntask = \"binary\"\nseparator = \";\"\none_hot = \"city\"\n\
-         ordinal = {{ grade = [\"low\", \"high\"] }}\nmissing = \"mean\"\n\
-         split = {{ by = \"time\", train = 0.75, validation = 0.25, test = 0 }}"
-    );
-    let loaded = load(folder.path(), &data);
+    let data = "format = \"csv\"\npath = \"t.csv\"\ntask = \"binary\"\nseparator = \";\"\none_hot = \"city\"\n\
+         ordinal = { grade = [\"low\", \"high\"] }\nmissing = \"mean\"\n\
+         split = { by = \"time\", train = 0.75, validation = 0.25, test = 0 }";
+    let loaded = load(folder.path(), data);
     let x = loaded.training.features().as_f32().unwrap();
     // The mean is that of the training part, 1 and 5.
     assert_eq!(x, [1.0, 1.0, 0.0, 0.0, 3.0, 0.0, 1.0, 1.0, 5.0, 0.0, 0.0, 0.0]);
