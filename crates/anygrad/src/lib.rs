@@ -2,7 +2,7 @@
 //! and checks that its numbers are right there.
 //!
 //! - [`nn`]: layers, losses, optimizers and the trainer: where most programs begin;
-//! - [`data`]: loaders and generated data sets; [`recipe`]: a training as a TOML file;
+//! - [`data`]: loaders and generated data sets; [`recipe`]: a training as a TOML file; [`run`]: what it leaves behind;
 //! - [`store`]: checkpoints, encryption, signatures and the audit log; [`explain`]: what a model's
 //!   predictions rest on;
 //! - [`gpu`]: adapters and sessions; [`verify`] certifies an adapter, [`perf`] measures it;
@@ -39,6 +39,7 @@ pub use anygrad_nn as nn;
 pub use anygrad_perf as perf;
 pub use anygrad_plan as plan;
 pub use anygrad_recipe as recipe;
+pub use anygrad_run as run;
 pub use anygrad_store as store;
 pub use anygrad_verify as verify;
 

@@ -18,6 +18,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("anygrad-store", &["anygrad-core"]),
     ("anygrad-recipe", &["anygrad-core", "anygrad-data", "anygrad-graph", "anygrad-nn"]),
     (
+        "anygrad-run",
+        &[
+            "anygrad-core",
+            "anygrad-data",
+            "anygrad-explain",
+            "anygrad-gpu",
+            "anygrad-graph",
+            "anygrad-nn",
+            "anygrad-plot",
+            "anygrad-recipe",
+            "anygrad-store",
+        ],
+    ),
+    (
         "anygrad",
         &[
             "anygrad-core",
@@ -30,6 +44,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "anygrad-plan",
             "anygrad-store",
             "anygrad-recipe",
+            "anygrad-run",
             "anygrad-verify",
         ],
     ),

@@ -29,8 +29,12 @@ pub(crate) fn read_small(path: &Path) -> Result<String> {
     }
 }
 
-/// Writes a file durably; one that is there is replaced.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a file durably: it is there whole or not at all, also after a power cut. One that is there is
+/// replaced, folders on the way are made.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {
         let mut draft = Draft::new(parent(path), Access::Usual)?;
         draft.write_all(bytes)?;

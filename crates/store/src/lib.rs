@@ -22,6 +22,7 @@ mod sign;
 
 pub use checkpoint::Checkpoint;
 pub use digest::sha256_of_file;
+pub use files::write as write_file;
 pub use folder::{Checkpoints, Goal, Label, Loaded, Options, Refused, Saved};
 pub use seal::{Identity, Keys, Lock, Passphrase, Recipient};
 pub use sign::{PublicKey, SecretKey, sign_file, signature_path};

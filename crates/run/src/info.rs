@@ -1,0 +1,81 @@
+//! `run.json`: under what circumstances a run came about.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What is noted about a run beside its figures. What is not known is empty.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunInfo {
+    /// Versions of programs, by name: `anygrad` and what it stands on.
+    pub versions: BTreeMap<String, String>,
+    /// The adapter's name.
+    pub adapter: String,
+    /// Its driver.
+    pub driver: String,
+    /// The interface to the driver: `Vulkan`, `Metal`, `interpreter`.
+    pub backend: String,
+    /// The operating system and processor.
+    pub system: String,
+    /// The hash of the adapter's certificate, where it has one.
+    pub certificate: Option<String>,
+    /// Where all that is random begins.
+    pub seed: u64,
+    /// The data.
+    pub data: DataInfo,
+    /// The layers as a table, as [`Trainer::summary`](anygrad_nn::Trainer::summary) writes it.
+    pub model: String,
+    /// The figure by which epochs are compared, as `val_loss`.
+    pub monitor: Option<String>,
+    /// When the run began, as `2026-01-31T12:00:00Z`.
+    pub started: String,
+    /// Seconds of training, over all resumes.
+    pub seconds: f64,
+    /// The most bytes that were held on the device.
+    pub device_bytes: Option<u64>,
+    /// The most bytes of memory that the process held.
+    pub host_bytes: Option<u64>,
+    /// What each kernel took, the dearest first, where it was measured.
+    pub kernels: Vec<KernelCost>,
+}
+
+/// What a model was trained on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DataInfo {
+    /// The SHA-256 of all parts.
+    pub fingerprint: String,
+    /// How the parts were cut, in words.
+    pub split: String,
+    /// The parts: training, validation, test.
+    pub parts: Vec<DataPart>,
+}
+
+/// A part of the data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DataPart {
+    /// `training`, `validation` or `test`.
+    pub name: String,
+    /// How many rows it has.
+    pub rows: u64,
+    /// Its own SHA-256, where it is known.
+    pub fingerprint: String,
+}
+
+/// What one kernel takes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KernelCost {
+    /// The operators that it computes, joined by `+`.
+    pub step: String,
+    /// Its name.
+    pub kernel: String,
+    /// How often it ran.
+    pub dispatches: u64,
+    /// Milliseconds of all of them.
+    pub ms: f64,
+    /// The bytes of the buffers that it reads and writes, where they are known.
+    pub bytes: Option<u64>,
+}
