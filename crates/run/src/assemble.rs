@@ -2,8 +2,8 @@
 
 use anygrad_core::{Error, Result};
 use anygrad_gpu::Session;
-use anygrad_nn::{EarlyStopping, FitOptions, Recover, Trainer};
-use anygrad_recipe::{Loaded, Recipe};
+use anygrad_nn::{EarlyStopping, FitOptions, Loss, Recover, Trainer};
+use anygrad_recipe::{Loaded, Recipe, Sizes};
 
 use crate::augment;
 
@@ -32,17 +32,7 @@ pub fn assemble(recipe: &Recipe, session: &Session) -> Result<Assembly> {
 pub fn assemble_with(recipe: &Recipe, session: &Session, loaded: Loaded) -> Result<Assembly> {
     let settings = recipe.settings();
     let training = &settings.training;
-    let parts = recipe.build(&loaded.sizes)?;
-    let loss = parts.loss.clone();
-    let mut trainer = Trainer::new(session.clone(), parts.model, parts.loss, parts.optimizer)
-        .seed(training.seed)
-        .metrics(&parts.metrics);
-    if let Some(schedule) = parts.schedule {
-        trainer = trainer.schedule(schedule);
-    }
-    if let Some(plateau) = parts.plateau {
-        trainer = trainer.plateau(plateau);
-    }
+    let (mut trainer, loss) = trainer_of(recipe, session, &loaded.sizes)?;
     let augmentation = &settings.regularization.augmentation;
     if !augmentation.is_none() {
         if augmentation.mixup > 0.0 && loss.takes_classes() {
@@ -68,6 +58,22 @@ pub fn assemble_with(recipe: &Recipe, session: &Session, loaded: Loaded) -> Resu
         recover: Some(Recover::default()),
     };
     Ok(Assembly { trainer, loaded, options })
+}
+
+/// The model and what trains it, without data; and the loss.
+pub(crate) fn trainer_of(recipe: &Recipe, session: &Session, sizes: &Sizes) -> Result<(Trainer, Loss)> {
+    let parts = recipe.build(sizes)?;
+    let loss = parts.loss.clone();
+    let mut trainer = Trainer::new(session.clone(), parts.model, parts.loss, parts.optimizer)
+        .seed(recipe.settings().training.seed)
+        .metrics(&parts.metrics);
+    if let Some(schedule) = parts.schedule {
+        trainer = trainer.schedule(schedule);
+    }
+    if let Some(plateau) = parts.plateau {
+        trainer = trainer.plateau(plateau);
+    }
+    Ok((trainer, loss))
 }
 
 /// The name of a figure as histories have it: `val_` where recipes write `validation_`.

@@ -1,10 +1,26 @@
 //! A recipe as a run: what is trained, and what that leaves behind.
 //!
-//! - [`assemble()`]: a trainer, its data and how long it trains.
+//! - [`assemble()`]: a trainer, its data and how long it trains;
+//! - [`train()`], [`resume()`], [`Run`]: a training in a folder, which can be killed at any point;
+//! - [`Saved`]: the trained model of a folder, which predicts and is evaluated.
 
 mod assemble;
 mod augment;
+mod folder;
+mod fresh;
 mod info;
+mod keeper;
+mod machine;
+mod options;
+mod predict;
+mod record;
+mod saved;
+mod train;
 
 pub use assemble::{Assembly, assemble, assemble_with};
+pub use folder::{Folder, HISTORY, METRICS, PREPROCESSING, RECIPE, RUN, SCORES};
 pub use info::{DataInfo, DataPart, KernelCost, RunInfo};
+pub use options::{Outcome, RunOptions};
+pub use predict::Predictions;
+pub use saved::{Saved, TestScores, Which};
+pub use train::{Resumed, Run, resume, train};

@@ -75,7 +75,7 @@ pub(super) fn could_begin(bytes: &[u8], number: u64) -> bool {
 }
 
 /// A time in UTC as `2026-11-25T12:00:00Z`. Times before 1970 are the first of 1970.
-pub(super) fn utc(time: SystemTime) -> String {
+pub fn utc(time: SystemTime) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let (mut day, rest) = (seconds / 86_400, seconds % 86_400);
     let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));

@@ -38,7 +38,7 @@ use serde_json::{Value, json};
 
 pub use self::check::{Checked, Fault, Torn, check};
 pub use self::line::Line;
-use self::line::utc;
+pub use self::line::utc;
 pub use self::run::{AUDIT, CHECKPOINT, CHECKPOINTS, RESUME, RunChecked, check_run};
 use crate::digest::{DIGITS, unhex};
 use crate::durable::{parent, sync_folder};

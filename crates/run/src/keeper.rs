@@ -1,0 +1,79 @@
+//! Who watches a training for its record: asks for states, and writes what comes.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anygrad_core::{Error, Result};
+use anygrad_nn::{Epoch, Observer, Recovery, Start, Step, TrainState, Wish};
+use serde_json::json;
+
+use crate::record::Record;
+
+pub(crate) struct Keeper<'a> {
+    pub(crate) record: &'a mut Record,
+    pub(crate) inner: &'a mut dyn Observer,
+    pub(crate) stop: Arc<AtomicBool>,
+    /// Steps between two states within an epoch.
+    pub(crate) every_steps: Option<usize>,
+    /// Epochs between two states.
+    pub(crate) every_epochs: u64,
+    pub(crate) last_epoch: u64,
+    /// Whether a state is due where the training stands.
+    pub(crate) due: bool,
+    /// What could not be written.
+    pub(crate) failed: Option<Error>,
+}
+
+impl Keeper<'_> {
+    fn take(&mut self, result: Result<()>) {
+        if let Err(error) = result {
+            self.failed.get_or_insert(error);
+        }
+    }
+}
+
+impl Observer for Keeper<'_> {
+    fn on_epoch_start(&mut self, start: &Start) {
+        self.inner.on_epoch_start(start);
+    }
+
+    fn on_step(&mut self, step: &Step) {
+        self.due = self.every_steps.is_some_and(|every| step.number % every.max(1) == 0);
+        self.inner.on_step(step);
+    }
+
+    fn report_every(&self) -> Option<usize> {
+        self.inner.report_every()
+    }
+
+    fn wish(&mut self) -> Wish {
+        let inner = self.inner.wish();
+        if self.failed.is_some() || self.stop.load(Ordering::Relaxed) || inner == Wish::Stop {
+            return Wish::Stop;
+        }
+        let due = std::mem::take(&mut self.due);
+        if due { Wish::Save } else { inner }
+    }
+
+    fn on_state(&mut self, state: &TrainState) -> Result<()> {
+        self.record.save(state)?;
+        self.inner.on_state(state)
+    }
+
+    fn on_recovery(&mut self, recovery: &Recovery) {
+        self.record.history.epochs.retain(|epoch| epoch.number <= recovery.epochs);
+        self.record.history.recoveries += 1;
+        let data = json!({ "error": recovery.error.to_string(), "step": recovery.steps });
+        let noted = self.record.note("recovery", data);
+        self.take(noted);
+        self.inner.on_recovery(recovery);
+    }
+
+    fn on_epoch_end(&mut self, epoch: &Epoch) -> ControlFlow<()> {
+        let written = self.record.epoch(epoch);
+        self.take(written);
+        self.due = epoch.number % self.every_epochs == 0 || epoch.number == self.last_epoch;
+        self.inner.on_epoch_end(epoch)
+    }
+}

@@ -1,0 +1,183 @@
+//! What a run writes while it trains: checkpoints, log, history.
+
+use std::path::PathBuf;
+use std::time::{Instant, SystemTime};
+
+use anygrad_core::Result;
+use anygrad_nn::{Epoch, History, Metric, TrainProgress, TrainState};
+use anygrad_store::audit::{AUDIT, AuditLog, CHECKPOINT, CHECKPOINTS, Event, user};
+use anygrad_store::{Checkpoint, Checkpoints, Goal, Options};
+use serde_json::{Value, json};
+
+use crate::folder::{Folder, HISTORY, METRICS, RUN};
+use crate::{RunInfo, RunOptions};
+
+/// Where a checkpoint's metadata hold the numbers of the training's state.
+pub(crate) const PROGRESS: &str = "progress";
+
+pub(crate) struct Record {
+    pub(crate) folder: Folder,
+    pub(crate) checkpoints: Checkpoints,
+    pub(crate) history: History,
+    pub(crate) info: RunInfo,
+    /// What every checkpoint says beside its progress.
+    meta: Value,
+    /// The figure by which checkpoints are compared.
+    monitor: String,
+    log: AuditLog,
+    who: String,
+    begun: Instant,
+    seconds_before: f64,
+    saved: Option<(PathBuf, TrainProgress)>,
+}
+
+/// Which is better, by the name of a figure in a history.
+pub(crate) fn goal(monitor: &str) -> Goal {
+    let name = monitor.strip_prefix("val_").unwrap_or(monitor);
+    match name.parse::<Metric>() {
+        Ok(metric) if metric.higher_is_better() => Goal::Most,
+        _ => Goal::Least,
+    }
+}
+
+impl Record {
+    pub(crate) fn open(
+        folder: Folder,
+        info: RunInfo,
+        meta: Value,
+        monitor: String,
+        keep: usize,
+        options: RunOptions,
+    ) -> Result<Self> {
+        let RunOptions { lock, keys, sign_with, require, .. } = options;
+        let kept = Options { keep_last: keep, goal: goal(&monitor), lock, keys, sign_with, require };
+        Ok(Record {
+            checkpoints: Checkpoints::new(folder.file(CHECKPOINTS), kept)?,
+            log: AuditLog::open(&folder.file(AUDIT))?,
+            history: History::default(),
+            seconds_before: info.seconds,
+            info,
+            meta,
+            monitor,
+            who: user(),
+            begun: Instant::now(),
+            saved: None,
+            folder,
+        })
+    }
+
+    /// A line of the audit log.
+    pub(crate) fn note(&mut self, kind: &str, data: Value) -> Result<()> {
+        let event = Event { time: SystemTime::now(), who: &self.who, kind, data };
+        self.log.append(&event).map(|_| ())
+    }
+
+    /// An epoch that is over.
+    pub(crate) fn epoch(&mut self, epoch: &Epoch) -> Result<()> {
+        self.history.epochs.push(epoch.clone());
+        self.write()
+    }
+
+    /// Writes history and circumstances as they are now.
+    pub(crate) fn write(&mut self) -> Result<()> {
+        self.info.seconds = self.seconds_before + self.begun.elapsed().as_secs_f64();
+        self.info.host_bytes = crate::machine::peak_bytes().max(self.info.host_bytes);
+        self.folder.write_json(HISTORY, &self.history)?;
+        self.folder.write(METRICS, &metrics(&self.history))?;
+        self.folder.write_json(RUN, &self.info)
+    }
+
+    /// Saves a state, unless it is the last that was saved.
+    pub(crate) fn save(&mut self, state: &TrainState) -> Result<()> {
+        if self.saved.as_ref().is_some_and(|(_, progress)| *progress == state.progress) {
+            return Ok(());
+        }
+        let mut meta = self.meta.clone();
+        meta[PROGRESS] = json!(state.progress);
+        if let Some(head) = self.log.head() {
+            head.note(&mut meta)?;
+        }
+        // A state in the midst of an epoch has no figures.
+        let is_between = state.progress.position.is_none();
+        let epoch = self.history.epochs.iter().find(|epoch| epoch.number == state.progress.epochs);
+        let score = epoch.filter(|_| is_between).and_then(|epoch| figure(epoch, &self.monitor));
+        let checkpoint = Checkpoint { tensors: state.tensors.clone(), meta };
+        let saved = self.checkpoints.save(state.progress.steps, &checkpoint, score)?;
+        self.note(CHECKPOINT, saved.event())?;
+        self.saved = Some((saved.path, state.progress.clone()));
+        Ok(())
+    }
+
+    /// That a state lies in a file already.
+    pub(crate) fn was_saved(&mut self, path: PathBuf, progress: TrainProgress) {
+        self.saved = Some((path, progress));
+    }
+
+    /// The last file that holds a state.
+    pub(crate) fn saved(&self) -> Option<&PathBuf> {
+        self.saved.as_ref().map(|(path, _)| path)
+    }
+}
+
+/// A figure of an epoch: `loss`, `val_accuracy`.
+fn figure(epoch: &Epoch, name: &str) -> Option<f64> {
+    match name.strip_prefix("val_") {
+        Some(name) => epoch.validation.as_ref()?.figure(name),
+        None => epoch.train.figure(name),
+    }
+}
+
+/// Figures by epoch as a table, in the order of the first epoch. A figure that is no number is left empty.
+fn metrics(history: &History) -> String {
+    let figures = |epoch: &Epoch| {
+        let mut all = Vec::new();
+        for (prefix, scores) in [("", Some(&epoch.train)), ("val_", epoch.validation.as_ref())] {
+            let Some(scores) = scores else { continue };
+            all.push((format!("{prefix}loss"), scores.loss));
+            all.extend(scores.metrics.iter().map(|(name, x)| (format!("{prefix}{name}"), *x)));
+        }
+        all
+    };
+    let mut text = "epoch".to_owned();
+    for (name, _) in history.epochs.first().map(figures).unwrap_or_default() {
+        text += &format!(",{name}");
+    }
+    text.push('\n');
+    for epoch in &history.epochs {
+        text += &epoch.number.to_string();
+        for (_, x) in figures(epoch) {
+            text.push(',');
+            if x.is_finite() {
+                text += &x.to_string();
+            }
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_better_follows_from_the_figure() {
+        assert_eq!(goal("val_loss"), Goal::Least);
+        assert_eq!(goal("rmse"), Goal::Least);
+        assert_eq!(goal("val_accuracy"), Goal::Most);
+    }
+
+    #[test]
+    fn a_table_has_a_column_for_each_figure() {
+        let scores = |loss| anygrad_nn::Scores {
+            loss,
+            metrics: vec![("mae".into(), 0.5)],
+            ..anygrad_nn::Scores::default()
+        };
+        let epoch =
+            |number, loss| Epoch { number, train: scores(loss), validation: Some(scores(2.0 * loss)) };
+        let history = History { epochs: vec![epoch(1, 0.25), epoch(2, f64::NAN)], ..History::default() };
+        assert_eq!(metrics(&history), "epoch,loss,mae,val_loss,val_mae\n1,0.25,0.5,0.5,0.5\n2,,0.5,,0.5\n");
+        assert_eq!(metrics(&History::default()), "epoch\n");
+    }
+}
