@@ -3,8 +3,12 @@
 mod audit;
 mod bench;
 mod devices;
+mod evaluate;
 mod keygen;
 mod output;
+mod predict;
+mod protect;
+mod recipe;
 mod sign;
 mod train;
 mod verify;
@@ -29,14 +33,18 @@ enum Command {
     Bench(bench::Arguments),
     /// Lists the adapters of this machine
     Devices(devices::Arguments),
+    /// Takes the figures of a trained run on its test part, or on other data
+    Evaluate(evaluate::Arguments),
     /// What `bench` starts to measure a cold start
     #[command(hide = true)]
     FirstStep(bench::FirstStep),
     /// Makes a key to sign with, or an identity to encrypt to
     Keygen(keygen::Arguments),
+    /// Predicts the rows of a file by a trained run
+    Predict(predict::Arguments),
     /// Signs a file: writes FILE.sig
     Sign(sign::Arguments),
-    /// Trains one of the four programs
+    /// Trains a recipe, or one of the four programs
     Train(train::Arguments),
     /// Checks every operator on an adapter, forward and backward, against the reference
     Verify(verify::Arguments),
@@ -49,8 +57,10 @@ fn main() -> ExitCode {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments),
+        Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::FirstStep(arguments) => bench::run_first_step(&arguments),
         Command::Keygen(arguments) => keygen::run(&arguments),
+        Command::Predict(arguments) => predict::run(&arguments),
         Command::Sign(arguments) => sign::run(&arguments),
         Command::Train(arguments) => train::run(arguments),
         Command::Verify(arguments) => verify::run(&arguments),

@@ -36,8 +36,7 @@ pub fn assemble_with(recipe: &Recipe, session: &Session, loaded: Loaded) -> Resu
     let augmentation = &settings.regularization.augmentation;
     if !augmentation.is_none() {
         if augmentation.mixup > 0.0 && loss.takes_classes() {
-            let message =
-                "regularization.augmentation.mixup makes shares of classes: take loss = \"cross_entropy\"";
+            let message = "regularization.augmentation.mixup makes shares of classes: take loss = \"categorical_cross_entropy\"";
             return Err(Error::input(message));
         }
         trainer = trainer.transform(augment::transform(augmentation, &loaded)?);

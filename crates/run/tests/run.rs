@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 
 use anygrad_core::Random;
 use anygrad_gpu::{Choice, Device, Session};
-use anygrad_nn::{End, History, Observer, Silent, Step};
+use anygrad_nn::{End, FitOptions, History, Observer, Silent, Step};
 use anygrad_recipe::Recipe;
-use anygrad_run::{Outcome, RunInfo, RunOptions, Saved, TestScores, Which, resume, train};
+use anygrad_run::{
+    Assembly, Outcome, RunInfo, RunOptions, Saved, TestScores, Which, assemble, resume, train,
+};
 use anygrad_store::audit::check_run;
 use anygrad_store::{Checkpoint, Identity, Keys, Lock, PublicKey, SecretKey};
 use pollster::block_on;
@@ -367,7 +369,7 @@ fn what_is_no_run_or_of_another_is_named() {
 #[test]
 fn a_model_is_read_back_and_predicts_without_its_data() {
     let folder = tempfile::tempdir().unwrap();
-    let recipe = read(&table(folder.path(), 8, 5));
+    let recipe = read(&table(folder.path(), 8, 30));
     let session = Session::interpreter();
     let run = folder.path().join("run");
     let key = SecretKey::generate().unwrap();
@@ -402,7 +404,7 @@ fn a_model_is_read_back_and_predicts_without_its_data() {
         text.lines().skip(1).map(|line| line.splitn(3, ',').nth(2).unwrap().trim_matches('"')).collect();
     let right = with_targets.rows.iter().zip(&kinds).filter(|(row, kind)| row[0] == **kind).count();
     assert_eq!(all.scores.figure("accuracy").unwrap(), right as f64 / 60.0);
-    assert!(right > 30, "{right}");
+    assert!(right > 35, "{right}");
     let alone: String =
         text.lines().map(|line| line.splitn(3, ',').take(2).collect::<Vec<_>>().join(",") + "\n").collect();
     std::fs::remove_file(&rows).unwrap();
@@ -417,4 +419,31 @@ fn a_model_is_read_back_and_predicts_without_its_data() {
     std::fs::write(&input, "a\n1\n").unwrap();
     let error = block_on(saved.predict(&input)).unwrap_err().to_string();
     assert!(error.contains("the model was trained on rows of [2]"), "{error}");
+}
+
+#[test]
+fn augmentation_suits_the_data_or_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = read(&table(folder.path(), 4, 1));
+    let with = |sets: &[&str]| {
+        let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
+        assemble(&recipe.with(&sets).unwrap(), &Session::interpreter())
+    };
+    let mixup = "regularization.augmentation={ mixup = 0.3 }";
+    let error = with(&[mixup]).err().unwrap().to_string();
+    assert!(error.contains("take loss = \"categorical_cross_entropy\""), "{error}");
+    let error = with(&["regularization.augmentation={ rotation = 10.0 }"]).err().unwrap().to_string();
+    assert!(error.contains("Rotate"), "{error}");
+    // Mixed or not, the first epoch's loss is of other rows.
+    let loss = |sets: &[&str]| {
+        let Assembly { mut trainer, loaded, options } = with(sets).unwrap();
+        let rows = (loaded.training.features(), loaded.training.targets());
+        block_on(trainer.fit(rows, None, &FitOptions { early_stopping: None, ..options }, &mut Silent))
+            .unwrap()
+            .last_loss()
+    };
+    let (plain, mixed) =
+        (loss(&["loss=categorical_cross_entropy"]), loss(&["loss=categorical_cross_entropy", mixup]));
+    assert!(plain != mixed && mixed.is_finite());
+    assert_eq!(mixed, loss(&["loss=categorical_cross_entropy", mixup]));
 }

@@ -1,0 +1,211 @@
+//! `anygrad train RECIPE.toml`, `--resume FOLDER` and `--print-recipe KIND`
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use anygrad::core::{Error, Result};
+use anygrad::gpu::{Choice, Session};
+use anygrad::nn::{End, Epoch, Observer, Progress, Recovery, Silent, Start};
+use anygrad::recipe::{Recipe, print_recipe};
+use anygrad::run::{Folder, Outcome, Run};
+use anygrad_examples::options::Arguments as ProgramArguments;
+use clap::Args;
+
+use crate::output;
+use crate::protect::Writing;
+
+#[derive(Args, Clone, Debug, Default)]
+#[group(skip)]
+pub(crate) struct Arguments {
+    /// The folder of the run; runs/NAME-1, -2, ... unless given. Nothing is overwritten
+    #[arg(long, value_name = "FOLDER")]
+    run: Option<PathBuf>,
+    /// A setting in the place of the recipe's: training.epochs=3, model.0.units=64
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Go on with the run of a folder
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["run", "set", "program"])]
+    pub(crate) resume: Option<PathBuf>,
+    /// Print a recipe to begin with
+    #[arg(long, value_name = "KIND", conflicts_with_all = ["run", "set", "program", "resume"])]
+    pub(crate) print_recipe: Option<String>,
+    /// Write an object for each epoch, as JSON, a line each
+    #[arg(long, conflicts_with_all = ["quiet", "json"])]
+    json_lines: bool,
+    /// Steps between two checkpoints within an epoch; at ends of epochs only unless given
+    #[arg(long, value_name = "N")]
+    save_every: Option<usize>,
+    #[command(flatten)]
+    writing: Writing,
+}
+
+impl Arguments {
+    /// Whether anything was asked for that only recipes offer.
+    pub(crate) fn is_given(&self) -> bool {
+        self.run.is_some() || !self.set.is_empty() || self.json_lines || self.save_every.is_some()
+    }
+}
+
+pub(crate) fn print(kind: &str) -> Result<ExitCode> {
+    output::line(print_recipe(kind)?.trim_end())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Trains the recipe of a file, or goes on with a run.
+pub(crate) fn run(
+    recipe: Option<&Path>,
+    arguments: &Arguments,
+    program: &ProgramArguments,
+) -> Result<ExitCode> {
+    refuse(program)?;
+    let mut options = arguments.writing.options()?;
+    options.save_every = arguments.save_every;
+    let stop = options.stop.clone();
+    let talks = !program.quiet && !program.json && !arguments.json_lines;
+    let choice = program.adapter.clone().map_or_else(Choice::from_env, Choice::from);
+    let session = || pollster::block_on(Session::open_or_interpreter(&choice));
+    let run = match (recipe, &arguments.resume) {
+        (Some(path), _) => {
+            let recipe = Recipe::read(path, &sets(arguments, program))?;
+            let name = path.file_stem().map_or("run".into(), |name| name.to_string_lossy().into_owned());
+            let folder = arguments.run.clone().unwrap_or_else(|| Folder::next(Path::new("runs"), &name));
+            Run::start(&recipe, &session()?, &folder, options)?
+        }
+        (None, Some(folder)) => Run::resume(folder, &session()?, options)?,
+        (None, None) => return Err(Error::input("nothing to train: name a recipe or a program")),
+    };
+    if talks {
+        announce(&run)?;
+    }
+    let handler = move || {
+        if stop.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED.into());
+        }
+    };
+    ctrlc::set_handler(handler).map_err(|error| Error::internal(format!("Ctrl-C: {error}")))?;
+    let folder = run.folder().to_owned();
+    let mut progress: Box<dyn Observer> = match talks {
+        true => Box::new(Progress::new()),
+        false if arguments.json_lines => Box::new(Lines { begun: Instant::now() }),
+        false => Box::new(Silent),
+    };
+    let outcome = pollster::block_on(run.train(&mut *progress)).inspect_err(|_| {
+        eprintln!("what was saved is in {0}; go on with: anygrad train --resume {0}", folder.display());
+    })?;
+    tell(&outcome, talks, program.json || arguments.json_lines)
+}
+
+/// What the shell is told of a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+/// Arguments that are settings of the recipe under another name.
+fn sets(arguments: &Arguments, program: &ProgramArguments) -> Vec<String> {
+    let numbers = [
+        ("training.epochs", program.epochs.map(|n| n as u64)),
+        ("training.batch_size", program.batch_size.map(|n| n as u64)),
+        ("training.seed", program.seed),
+    ];
+    let named = numbers.into_iter().filter_map(|(key, value)| value.map(|value| format!("{key}={value}")));
+    arguments.set.iter().cloned().chain(named).collect()
+}
+
+/// Arguments of the four programs that say nothing of a recipe.
+fn refuse(program: &ProgramArguments) -> Result<()> {
+    let given = [
+        ("--data", program.data.is_some()),
+        ("--plot", program.plot.is_some()),
+        ("--no-plot", program.no_plot),
+        ("--tune", program.tune),
+        ("--profile", program.costs.profile.is_some()),
+        ("--trace", program.costs.trace.is_some()),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        Some((name, _)) => Err(Error::input(format!("{name} is for the four programs, not for a recipe"))),
+        None => Ok(()),
+    }
+}
+
+fn announce(run: &Run) -> Result<()> {
+    let info = run.info();
+    let parts: Vec<String> =
+        info.data.parts.iter().map(|part| format!("{} {}", part.name, part.rows)).collect();
+    output::line(format_args!("Adapter: {} ({}, {})", info.adapter, info.backend, info.driver))?;
+    output::line(format_args!("Rows: {}", parts.join(", ")))?;
+    output::line(info.model.trim_end())?;
+    output::line(format_args!("Run: {}", run.folder().display()))?;
+    let Some(resumed) = run.resumed() else { return Ok(()) };
+    for refused in &resumed.refused {
+        output::line(format_args!("not used: {refused}"))?;
+    }
+    match &resumed.from {
+        Some(path) => output::line(format_args!(
+            "going on from {}: {} epochs and {} steps are done",
+            path.display(),
+            resumed.epochs,
+            resumed.steps
+        )),
+        None => output::line("there is no checkpoint yet: it begins anew"),
+    }
+}
+
+fn tell(outcome: &Outcome, talks: bool, json: bool) -> Result<ExitCode> {
+    let folder = outcome.folder.display();
+    if json {
+        let object = serde_json::json!({
+            "run": outcome.folder, "end": outcome.end, "epochs": outcome.history.epochs.len(),
+            "restored": outcome.history.restored, "checkpoint": outcome.checkpoint, "test": outcome.test,
+            "seconds": outcome.seconds,
+        });
+        output::line(object)?;
+    }
+    if outcome.end == End::Stopped {
+        if talks {
+            let saved = outcome.checkpoint.as_ref().map(|path| path.display().to_string());
+            output::line(format_args!("Stopped; the state is in {}", saved.unwrap_or_default()))?;
+            output::line(format_args!("Go on with: anygrad train --resume {folder}"))?;
+        }
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    if talks {
+        if outcome.end == End::StoppedEarly {
+            output::line("Stopped early: what is watched no longer improved")?;
+        }
+        if let Some(test) = &outcome.test {
+            output::line(crate::evaluate::text(test))?;
+        }
+        output::line(format_args!("Done in {:.1} s: {folder}", outcome.seconds))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An object for each epoch.
+struct Lines {
+    begun: Instant,
+}
+
+impl Observer for Lines {
+    fn on_epoch_start(&mut self, _: &Start) {
+        self.begun = Instant::now();
+    }
+
+    fn on_recovery(&mut self, recovery: &Recovery) {
+        eprintln!("{}; going on from step {}", recovery.error, recovery.steps);
+    }
+
+    fn on_epoch_end(&mut self, epoch: &Epoch) -> ControlFlow<()> {
+        let seconds = self.begun.elapsed().as_secs_f64();
+        let object = serde_json::json!({
+            "epoch": epoch.number, "train": epoch.train, "validation": epoch.validation, "seconds": seconds,
+        });
+        match output::line(object) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                output::error(&error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Recipes as a person trains them: a folder, Ctrl-C, going on, figures and predictions.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+const RECIPE: &str = r#"
+    model = [{ type = "dense", units = "outputs" }]
+    optimizer = { type = "sgd", lr = 0.1 }
+    [data]
+    format = "csv"
+    path = "rows.csv"
+    task = "regression"
+    normalize_targets = true
+    [training]
+    epochs = 4
+    batch_size = 8
+"#;
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_anygrad"));
+    command.args(arguments).current_dir(folder);
+    command.env("ANYGRAD_ADAPTER", "cpu").env("ANYGRAD_CACHE", folder.join("cache"));
+    command
+}
+
+fn anygrad(folder: &Path, arguments: &[&str]) -> Output {
+    command(folder, arguments).output().unwrap()
+}
+
+/// What a command that must succeed writes.
+fn says(folder: &Path, arguments: &[&str]) -> String {
+    let output = anygrad(folder, arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// y = 30 x + 200, and the recipe that finds it.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String =
+        (0..100).map(|i| format!("{},{}\n", i as f32 / 50.0 - 1.0, 170.0 + 0.6 * i as f32)).collect();
+    std::fs::write(folder.path().join("rows.csv"), format!("x,y\n{rows}")).unwrap();
+    std::fs::write(folder.path().join("line.toml"), RECIPE).unwrap();
+    folder
+}
+
+#[test]
+fn a_recipe_is_trained_evaluated_and_predicts() {
+    let folder = folder();
+    let folder = folder.path();
+    let text = says(folder, &["train", "line.toml", "--set", "training.epochs=9", "--save-every", "4"]);
+    assert!(text.contains("Rows: training 80, validation 10, test 10"), "{text}");
+    assert!(text.contains("test: 10 rows  loss ") && text.contains(": runs/line-1"), "{text}");
+    for name in
+        ["recipe.toml", "run.json", "history.json", "metrics.csv", "scores.json", "preprocessing.json"]
+    {
+        assert!(folder.join("runs/line-1").join(name).is_file(), "{name}");
+    }
+    let lines = says(folder, &["train", "line.toml", "--json-lines"]);
+    let objects: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(objects.len(), 5, "{lines}");
+    assert_eq!(objects[3]["epoch"], 4);
+    assert!(
+        objects[3]["train"]["loss"].is_number() && objects[3]["validation"]["metrics"]["mae"].is_number()
+    );
+    assert_eq!(
+        (objects[4]["run"].as_str(), objects[4]["end"].as_str()),
+        (Some("runs/line-2"), Some("Finished"))
+    );
+
+    let figures = says(folder, &["evaluate", "runs/line-1", "--json"]);
+    let saved = std::fs::read_to_string(folder.join("runs/line-1/scores.json")).unwrap();
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(json(&figures), json(&saved));
+    let text = says(folder, &["evaluate", "runs/line-1", "--data", "rows.csv", "--checkpoint", "latest"]);
+    assert!(text.starts_with("rows.csv: 100 rows  loss "), "{text}");
+    std::fs::write(folder.join("new.csv"), "x\n0\n1\n").unwrap();
+    let text = says(folder, &["predict", "runs/line-1", "--input", "new.csv", "--output", "out.csv"]);
+    assert_eq!(text.trim(), "2 predictions: out.csv");
+    let out = std::fs::read_to_string(folder.join("out.csv")).unwrap();
+    let made: Vec<f32> = out.lines().skip(1).map(|line| line.parse().unwrap()).collect();
+    assert!((made[0] - 200.0).abs() < 3.0 && (made[1] - 230.0).abs() < 3.0, "{out}");
+    assert!(says(folder, &["audit", "runs/line-1"]).contains("all hold"));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_saves_and_the_run_goes_on() {
+    use std::io::Read;
+    let folder = folder();
+    let folder = folder.path();
+    let long = ["train", "line.toml", "--run", "long", "--set", "training.epochs=100000", "--json-lines"];
+    let mut process = command(folder, &long).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut out = process.stdout.take().unwrap();
+    // An epoch is over.
+    out.read_exact(&mut [0; 20]).unwrap();
+    let id = process.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert_eq!(process.wait().unwrap().code(), Some(130));
+    let last: serde_json::Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
+    assert_eq!(last["end"], "Stopped");
+    let checkpoint = last["checkpoint"].as_str().unwrap();
+    assert!(folder.join(checkpoint).is_file());
+    let mut process =
+        command(folder, &["train", "--resume", "long"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut out = process.stdout.take().unwrap();
+    let mut text = String::new();
+    while !text.contains("going on from") {
+        let mut byte = [0];
+        assert_eq!(out.read(&mut byte).unwrap(), 1, "{text}");
+        text.push(byte[0] as char);
+    }
+    // Ctrl-C counts once it is listened to, which is after this line.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert!(Command::new("kill").args(["-INT", &process.id().to_string()]).status().unwrap().success());
+    out.read_to_string(&mut text).unwrap();
+    assert_eq!(process.wait().unwrap().code(), Some(130));
+    assert!(text.contains("Go on with: anygrad train --resume long"), "{text}");
+}
+
+#[test]
+fn what_cannot_be_trained_is_told() {
+    let folder = folder();
+    let folder = folder.path();
+    std::fs::create_dir(folder.join("empty")).unwrap();
+    std::fs::create_dir(folder.join("full")).unwrap();
+    std::fs::write(folder.join("full/file"), "").unwrap();
+    for (arguments, says) in [
+        (&["train", "lime.toml"][..], "lime.toml: cannot be read"),
+        (&["train", "perceptron"], "neither the file of a recipe nor a program"),
+        (&["train", "cnn", "--run", "there"], "--run, --set and the like are for recipes"),
+        (&["train", "line.toml", "--set", "training.epoch=3"], "did you mean `epochs`?"),
+        (&["train", "line.toml", "--plot", "p.png"], "--plot is for the four programs"),
+        (&["train", "line.toml", "--run", "full"], "full: is there already"),
+        (&["train", "line.toml", "--encrypt-to", "age1x"], "is no recipient"),
+        (&["train", "--resume", "empty"], "empty: no folder of a run"),
+        (&["train", "--print-recipe", "cn"], "no recipe is called"),
+        (&["train"], "required"),
+        (&["evaluate", "none"], "none: there is no such folder"),
+        (&["predict", "none", "--input", "rows.csv"], "none: there is no such folder"),
+        (&["evaluate", "none", "--checkpoint", "first"], "takes best or latest"),
+    ] {
+        let output = anygrad(folder, arguments);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+        assert!(error.contains(says), "{arguments:?}: {error}");
+    }
+    // Nothing was made of what failed.
+    assert!(!folder.join("runs").exists() && !folder.join("there").exists());
+    let recipe = says(folder, &["train", "--print-recipe", "linear_regression"]);
+    std::fs::write(folder.join("printed.toml"), recipe).unwrap();
+    says(folder, &["train", "printed.toml", "--epochs", "1", "--quiet"]);
+}
