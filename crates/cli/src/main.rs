@@ -45,7 +45,7 @@ enum Command {
     /// Signs a file: writes FILE.sig
     Sign(sign::Arguments),
     /// Trains a recipe, or one of the four programs
-    Train(train::Arguments),
+    Train(Box<train::Arguments>),
     /// Checks every operator on an adapter, forward and backward, against the reference
     Verify(verify::Arguments),
     /// Checks that a file is as the owner of a key signed it
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
         Command::Keygen(arguments) => keygen::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Sign(arguments) => sign::run(&arguments),
-        Command::Train(arguments) => train::run(arguments),
+        Command::Train(arguments) => train::run(*arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::VerifySignature(arguments) => sign::verify(&arguments),
     };

@@ -20,12 +20,13 @@ const RECIPE: &str = r#"
 fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_anygrad"));
     command.args(arguments).current_dir(folder);
+    command.stderr(std::process::Stdio::null());
     command.env("ANYGRAD_ADAPTER", "cpu").env("ANYGRAD_CACHE", folder.join("cache"));
     command
 }
 
 fn anygrad(folder: &Path, arguments: &[&str]) -> Output {
-    command(folder, arguments).output().unwrap()
+    command(folder, arguments).stderr(std::process::Stdio::piped()).output().unwrap()
 }
 
 /// What a command that must succeed writes.

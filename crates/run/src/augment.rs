@@ -5,15 +5,15 @@ use anygrad_data::{Augment, Augmentation, Dataset};
 use anygrad_nn::Drawn;
 use anygrad_recipe::{Loaded, training};
 
+/// A change of the features and targets of a batch.
+pub(crate) type Change = dyn Fn(&Drawn, Array, Array) -> Result<(Array, Array)> + Send + Sync;
+
 /// What is done to a batch. All random numbers follow from the seed, the epoch, the batch and the row in
 /// it; `mixup` takes its partners from the same batch.
 ///
 /// # Errors
 /// A step that does not suit the features, as a rotation of a table.
-pub(crate) fn transform(
-    wanted: &training::Augmentation,
-    loaded: &Loaded,
-) -> Result<impl Fn(&Drawn, Array, Array) -> Result<(Array, Array)> + Send + Sync + 'static> {
+pub(crate) fn transform(wanted: &training::Augmentation, loaded: &Loaded) -> Result<Box<Change>> {
     let steps = steps(wanted);
     // Black, where pixels were normalized.
     let black = |scale: &anygrad_recipe::Scale| match (&scale.shift[..], &scale.factor[..]) {
@@ -23,12 +23,12 @@ pub(crate) fn transform(
     let fill = loaded.preprocessing.features.as_ref().map_or(0.0, black);
     let changes = move |seed: u64| Augmentation { seed, fill, steps: steps.clone() };
     changes(0).shape(&loaded.training.features().shape())?;
-    Ok(move |drawn: &Drawn, features: Array, targets: Array| {
+    Ok(Box::new(move |drawn: &Drawn, features: Array, targets: Array| {
         let batch = Dataset::new(features, targets)?;
         let rows: Vec<usize> = (0..batch.len()).collect();
         let place = drawn.epoch << 32 | drawn.batch as u64;
         changes(drawn.seed).select(&batch, &rows, place)
-    })
+    }))
 }
 
 fn steps(wanted: &training::Augmentation) -> Vec<Augment> {

@@ -39,7 +39,7 @@ impl Observer for Keeper<'_> {
     }
 
     fn on_step(&mut self, step: &Step) {
-        self.due = self.every_steps.is_some_and(|every| step.number % every.max(1) == 0);
+        self.due = self.every_steps.is_some_and(|every| step.number.is_multiple_of(every.max(1)));
         self.inner.on_step(step);
     }
 
@@ -73,7 +73,7 @@ impl Observer for Keeper<'_> {
     fn on_epoch_end(&mut self, epoch: &Epoch) -> ControlFlow<()> {
         let written = self.record.epoch(epoch);
         self.take(written);
-        self.due = epoch.number % self.every_epochs == 0 || epoch.number == self.last_epoch;
+        self.due = epoch.number.is_multiple_of(self.every_epochs) || epoch.number == self.last_epoch;
         self.inner.on_epoch_end(epoch)
     }
 }
