@@ -9,6 +9,7 @@ use anygrad_data::{Dataset, fingerprint};
 use anygrad_gpu::Session;
 use anygrad_nn::{End, FitOptions, History, Observer, Trainer};
 use anygrad_recipe::{Loaded, Recipe, Split};
+use anygrad_store::Lock;
 use anygrad_store::audit::{RESUME, utc};
 use serde_json::json;
 
@@ -99,15 +100,22 @@ impl Run {
     ///
     /// # Errors
     /// It is no folder of a run; its data have changed; there are checkpoints, but none that can be used:
-    /// the message names each; the checkpoint is of another recipe.
+    /// the message names each; the checkpoint is of another recipe, or is encrypted where the next would
+    /// not be.
     pub fn resume(path: &Path, session: &Session, options: RunOptions) -> Result<Self> {
         let folder = Folder::open(path)?;
         let recipe = folder.recipe()?;
         let assembly = assemble(&recipe, session)?;
+        let in_the_clear = matches!(options.lock, Lock::Open);
         let mut run = Run::new(folder, &recipe, session, assembly, options)?;
         let mut resumed = Resumed { from: None, steps: 0, epochs: 0, refused: Vec::new() };
         let mut event = json!({ "file": null, "adapter": run.record.info.adapter });
         if let Some(found) = run.record.checkpoints.latest()? {
+            if in_the_clear && found.path.extension().is_some_and(|end| end == "age") {
+                let message =
+                    "is encrypted, and what follows would not be: say to whom, or give the passphrase";
+                return Err(Error::input(format!("{}: {message}", found.path.display())));
+            }
             let state = state_of(&found, &recipe)?;
             run.trainer.restore(&state).map_err(|error| error.context(found.path.display()))?;
             event = found.event();

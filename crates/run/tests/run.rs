@@ -390,6 +390,9 @@ fn a_model_is_read_back_and_predicts_without_its_data() {
     assert!(open(&Keys::default(), &public).is_err());
     let error = open(&keys, &SecretKey::generate().unwrap().public()).err().unwrap().to_string();
     assert!(error.contains("it is signed by the key"), "{error}");
+    let options = RunOptions { keys: keys.clone(), ..RunOptions::default() };
+    let error = block_on(resume(&run, &session, options, &mut Silent)).unwrap_err().to_string();
+    assert!(error.contains("is encrypted, and what follows would not be"), "{error}");
     let mut saved = open(&keys, &public).unwrap();
     let part = saved.test_part().unwrap();
     assert_eq!(block_on(saved.evaluate(&part, "test")).unwrap(), test);
