@@ -1,11 +1,10 @@
 //! From a recipe to what trains.
 
 use anygrad_core::{Error, Result};
+use anygrad_data::Augmentation;
 use anygrad_gpu::Session;
-use anygrad_nn::{EarlyStopping, FitOptions, Loss, Recover, Trainer};
+use anygrad_nn::{FitOptions, Loss, Trainer};
 use anygrad_recipe::{Loaded, Recipe, Sizes};
-
-use crate::augment;
 
 /// What a recipe becomes on a session.
 pub struct Assembly {
@@ -30,55 +29,40 @@ pub fn assemble(recipe: &Recipe, session: &Session) -> Result<Assembly> {
 /// # Errors
 /// Those of [`Recipe::build`]; an augmentation that does not suit the data.
 pub fn assemble_with(recipe: &Recipe, session: &Session, loaded: Loaded) -> Result<Assembly> {
-    let settings = recipe.settings();
-    let training = &settings.training;
-    let (mut trainer, loss) = trainer_of(recipe, session, &loaded.sizes)?;
-    let augmentation = &settings.regularization.augmentation;
-    if !augmentation.is_none() {
-        if augmentation.mixup > 0.0 && loss.takes_classes() {
+    let made = trainer_of(recipe, session, &loaded.sizes)?;
+    if let Some(augmentation) = &made.augmentation {
+        augmentation.shape(&loaded.training.features().shape())?;
+        if recipe.settings().regularization.augmentation.mixup > 0.0 && made.loss.takes_classes() {
             let message = "regularization.augmentation.mixup makes shares of classes: take loss = \"categorical_cross_entropy\"";
             return Err(Error::input(message));
         }
-        trainer = trainer.transform(augment::transform(augmentation, &loaded)?);
     }
-    let early_stopping = training.early_stopping.as_ref().map(|rule| EarlyStopping {
-        monitor: figure(&rule.monitor),
-        patience: rule.patience as u64,
-        min_delta: rule.min_delta,
-        restore_best: rule.restore_best,
-    });
-    let options = FitOptions {
-        epochs: training.epochs,
-        batch_size: training.batch_size,
-        accumulate: training.gradient_accumulation,
-        shuffle: training.shuffle,
-        allow_nan: false,
-        early_stopping,
-        recover: Some(Recover::default()),
-    };
-    Ok(Assembly { trainer, loaded, options })
+    Ok(Assembly { trainer: made.trainer, loaded, options: made.options })
 }
 
-/// The model and what trains it, without data; and the loss.
-pub(crate) fn trainer_of(recipe: &Recipe, session: &Session, sizes: &Sizes) -> Result<(Trainer, Loss)> {
+/// What a recipe becomes without its data.
+pub(crate) struct Made {
+    pub(crate) trainer: Trainer,
+    pub(crate) options: FitOptions,
+    pub(crate) loss: Loss,
+    augmentation: Option<Augmentation>,
+}
+
+pub(crate) fn trainer_of(recipe: &Recipe, session: &Session, sizes: &Sizes) -> Result<Made> {
     let parts = recipe.build(sizes)?;
-    let loss = parts.loss.clone();
+    let (options, loss) = (parts.options(), parts.loss.clone());
+    let (augmentation, transform) = (parts.augmentation(), parts.transform());
     let mut trainer = Trainer::new(session.clone(), parts.model, parts.loss, parts.optimizer)
-        .seed(recipe.settings().training.seed)
+        .seed(parts.training.seed)
         .metrics(&parts.metrics);
+    if let Some(transform) = transform {
+        trainer = trainer.transform(transform);
+    }
     if let Some(schedule) = parts.schedule {
         trainer = trainer.schedule(schedule);
     }
     if let Some(plateau) = parts.plateau {
         trainer = trainer.plateau(plateau);
     }
-    Ok((trainer, loss))
-}
-
-/// The name of a figure as histories have it: `val_` where recipes write `validation_`.
-pub(crate) fn figure(name: &str) -> String {
-    match name.strip_prefix("validation_") {
-        Some(name) => format!("val_{name}"),
-        None => name.to_owned(),
-    }
+    Ok(Made { trainer, options, loss, augmentation })
 }

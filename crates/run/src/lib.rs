@@ -5,7 +5,6 @@
 //! - [`Saved`]: the trained model of a folder, which predicts and is evaluated.
 
 mod assemble;
-mod augment;
 mod folder;
 mod fresh;
 mod info;

@@ -12,7 +12,7 @@ use anygrad_store::{Checkpoints, Goal, Keys, Loaded, Options, PublicKey};
 use serde::{Deserialize, Serialize};
 
 use crate::RunInfo;
-use crate::assemble::trainer_of;
+use crate::assemble::{Made, trainer_of};
 use crate::folder::{Folder, PREPROCESSING, RUN};
 use crate::record::{PROGRESS, goal};
 
@@ -90,7 +90,7 @@ impl Saved {
         let sizes = sizes_of(&found)?;
         let missing = || Error::input(format!("{}: is not there", folder.file(PREPROCESSING).display()));
         let preprocessing = folder.read_json(PREPROCESSING)?.ok_or_else(missing)?;
-        let (mut trainer, loss) = trainer_of(&recipe, session, &sizes)?;
+        let Made { mut trainer, loss, .. } = trainer_of(&recipe, session, &sizes)?;
         trainer.restore(&state).map_err(|error| error.context(found.path.display()))?;
         let refused = found.refused.iter().map(ToString::to_string).collect();
         Ok(Saved { trainer, recipe, preprocessing, loss, sizes, checkpoint: found.path, refused })

@@ -13,7 +13,6 @@ use anygrad_store::Lock;
 use anygrad_store::audit::{RESUME, utc};
 use serde_json::json;
 
-use crate::assemble::figure;
 use crate::folder::{Folder, HISTORY, PREPROCESSING, RUN, SCORES};
 use crate::keeper::Keeper;
 use crate::record::Record;
@@ -142,7 +141,7 @@ impl Run {
     ) -> Result<Self> {
         let Assembly { trainer, loaded, options: fit } = assembly;
         let training = &recipe.settings().training;
-        let watched = training.early_stopping.as_ref().map(|rule| figure(&rule.monitor));
+        let watched = fit.early_stopping.as_ref().map(|rule| rule.monitor.clone());
         let usual = if loaded.validation.is_some() { "val_loss" } else { "loss" };
         let monitor = watched.unwrap_or_else(|| usual.to_owned());
         let mut info = info_of(recipe, session, &trainer, &loaded)?;
