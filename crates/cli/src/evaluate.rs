@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anygrad::core::Result;
 use anygrad::gpu::{Choice, Session};
-use anygrad::run::{Saved, TestScores, Which};
+use anygrad::run::{Saved, Tested, Which};
 use clap::Args;
 
 use crate::output;
@@ -67,7 +67,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 /// Figures on a line.
-pub(crate) fn text(scores: &TestScores) -> String {
+pub(crate) fn text(scores: &Tested) -> String {
     let mut text = format!("{}: {} rows  loss {:.4}", scores.part, scores.rows, scores.scores.loss);
     for (name, figure) in &scores.scores.metrics {
         text += &format!("  {name} {figure:.4}");

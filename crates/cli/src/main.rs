@@ -9,6 +9,7 @@ mod output;
 mod predict;
 mod protect;
 mod recipe;
+mod report;
 mod sign;
 mod train;
 mod verify;
@@ -42,6 +43,8 @@ enum Command {
     Keygen(keygen::Arguments),
     /// Predicts the rows of a file by a trained run
     Predict(predict::Arguments),
+    /// Makes the page of a run again, from the files of its folder
+    Report(report::Arguments),
     /// Signs a file: writes FILE.sig
     Sign(sign::Arguments),
     /// Trains a recipe, or one of the four programs
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::FirstStep(arguments) => bench::run_first_step(&arguments),
         Command::Keygen(arguments) => keygen::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Sign(arguments) => sign::run(&arguments),
         Command::Train(arguments) => train::run(*arguments),
         Command::Verify(arguments) => verify::run(&arguments),

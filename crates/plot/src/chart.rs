@@ -15,6 +15,8 @@ pub struct Chart {
     pub(crate) may_be_logarithmic: bool,
     /// Whether equal numbers lie equally far along both axes.
     pub(crate) is_square: bool,
+    /// Whether it is small, with texts of the usual size: for a page with two beside each other.
+    pub(crate) is_small: bool,
     pub(crate) series: Vec<Series>,
     /// Dashed lines from bottom to top: where, and what they say.
     pub(crate) uprights: Vec<(f64, String)>,
@@ -46,6 +48,7 @@ impl Chart {
             counts: false,
             may_be_logarithmic: false,
             is_square: false,
+            is_small: false,
             series: Vec::new(),
             uprights: Vec::new(),
         }
@@ -124,6 +127,18 @@ impl Chart {
     pub fn over_epochs(mut self, label: &str, values: &[f64]) -> Self {
         self.counts = true;
         self.line(label, values.iter().enumerate().map(|(epoch, &value)| ((epoch + 1) as f64, value)))
+    }
+
+    /// Adds a line with a point for each epoch of a number; nothing when there are no values.
+    pub fn over_numbered_epochs(mut self, label: &str, values: impl IntoIterator<Item = (u64, f64)>) -> Self {
+        self.counts = true;
+        self.line(label, values.into_iter().map(|(epoch, value)| (epoch as f64, value)))
+    }
+
+    /// Makes it small, with texts of the usual size: for a page with two beside each other.
+    pub fn small(mut self) -> Self {
+        self.is_small = true;
+        self
     }
 
     /// Adds a line through points. Where a number is not finite the line is broken.

@@ -14,12 +14,17 @@ use crate::colours::{FAINT, GRID, INK, SERIES};
 
 /// The size of a chart, in pixels.
 const SIZE: (u32, u32) = (720, 480);
+const SMALL: (u32, u32) = (552, 368);
 /// The size of one whose axes are alike: without titles, labels and margins it is square.
 const SQUARE: (u32, u32) = (570, 564);
 
 impl Chart {
     pub(crate) fn size(&self) -> (u32, u32) {
-        if self.is_square { SQUARE } else { SIZE }
+        match (self.is_square, self.is_small) {
+            (true, _) => SQUARE,
+            (_, true) => SMALL,
+            _ => SIZE,
+        }
     }
 
     pub(crate) fn draw(&self, area: &Area<'_>) -> Result<()> {

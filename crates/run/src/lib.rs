@@ -2,7 +2,8 @@
 //!
 //! - [`assemble()`]: a trainer, its data and how long it trains;
 //! - [`train()`], [`resume()`], [`Run`]: a training in a folder, which can be killed at any point;
-//! - [`Saved`]: the trained model of a folder, which predicts and is evaluated.
+//! - [`Saved`]: the trained model of a folder, which predicts and is evaluated;
+//! - [`report`]: what a run shows: one page, tables and pictures.
 
 mod assemble;
 mod folder;
@@ -13,7 +14,9 @@ mod machine;
 mod options;
 mod predict;
 mod record;
+pub mod report;
 mod saved;
+mod tested;
 mod train;
 
 pub use assemble::{Assembly, assemble, assemble_with};
@@ -21,5 +24,6 @@ pub use folder::{Folder, HISTORY, METRICS, PREPROCESSING, RECIPE, RUN, SCORES};
 pub use info::{DataInfo, DataPart, KernelCost, RunInfo};
 pub use options::{Outcome, RunOptions};
 pub use predict::Predictions;
-pub use saved::{Saved, TestScores, Which};
+pub use report::Tested;
+pub use saved::{Saved, Which};
 pub use train::{Resumed, Run, resume, train};

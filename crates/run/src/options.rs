@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use anygrad_nn::{End, History};
 use anygrad_store::{Keys, Lock, PublicKey, SecretKey};
 
-use crate::TestScores;
+use crate::Tested;
 
 /// How a run is kept, beside what its recipe says.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ pub struct Outcome {
     /// The last checkpoint that was saved, if one was.
     pub checkpoint: Option<PathBuf>,
     /// The figures on the test part, where there is one and training was not stopped.
-    pub test: Option<TestScores>,
+    pub test: Option<Tested>,
     /// Seconds of training, over all resumes.
     pub seconds: f64,
 }

@@ -7,7 +7,8 @@ use anygrad_data::Dataset;
 use anygrad_nn::Loss;
 use anygrad_recipe::data::Task;
 
-use crate::{Saved, TestScores};
+use crate::tested::Exam;
+use crate::{Saved, Tested};
 
 /// Predictions as a table, a row for each row of the input.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +36,7 @@ impl Predictions {
 }
 
 /// What the model makes.
-enum Form {
+pub(crate) enum Form {
     /// Scores that softmax makes probabilities.
     Softmax,
     /// Logarithms of probabilities.
@@ -48,7 +49,7 @@ enum Form {
     Scores,
 }
 
-fn form(loss: &Loss) -> Form {
+pub(crate) fn form(loss: &Loss) -> Form {
     match loss {
         Loss::BinaryCrossEntropy { from_logits: true, .. } | Loss::BinaryFocal { from_logits: true, .. } => {
             Form::Sigmoid
@@ -139,11 +140,10 @@ impl Saved {
     ///
     /// # Errors
     /// They do not fit the model, or the device failed.
-    pub async fn evaluate(&mut self, data: &Dataset, part: &str) -> Result<TestScores> {
-        let batch = self.recipe.settings().training.batch_size;
-        let scores = self.trainer.evaluate((data.features(), data.targets()), batch).await?;
+    pub async fn evaluate(&mut self, data: &Dataset, part: &str) -> Result<Tested> {
         let checkpoint = self.checkpoint.file_name().map(|name| name.to_string_lossy().into_owned());
-        Ok(TestScores { part: part.to_owned(), checkpoint, rows: data.len(), scores })
+        let Saved { trainer, recipe, preprocessing, loss, .. } = self;
+        Exam { trainer, recipe, preprocessing, loss }.take(data, part, checkpoint).await
     }
 
     /// The test part of the recipe; what the model was trained beside.
@@ -154,6 +154,11 @@ impl Saved {
         let none = || Error::input("the recipe has no test part: give data of your own with --data");
         self.recipe.load()?.test.ok_or_else(none)
     }
+}
+
+/// Probabilities of all classes, row by row, or of the second alone; scores where a model makes no probabilities.
+pub(crate) fn probabilities(form: &Form, made: &[f32], width: usize) -> Vec<f32> {
+    made.chunks(width).flat_map(|row| shares(form, row)).map(|share| share as f32).collect()
 }
 
 /// Probabilities of the classes, from what a model makes of a row.

@@ -10,6 +10,7 @@ use anygrad_store::{Checkpoint, Checkpoints, Goal, Options};
 use serde_json::{Value, json};
 
 use crate::folder::{Folder, HISTORY, METRICS, RUN};
+use crate::report::metrics_csv;
 use crate::{RunInfo, RunOptions};
 
 /// Where a checkpoint's metadata hold the numbers of the training's state.
@@ -83,7 +84,7 @@ impl Record {
         self.info.seconds = self.seconds_before + self.begun.elapsed().as_secs_f64();
         self.info.host_bytes = crate::machine::peak_bytes().max(self.info.host_bytes);
         self.folder.write_json(HISTORY, &self.history)?;
-        self.folder.write(METRICS, &metrics(&self.history))?;
+        self.folder.write(METRICS, &metrics_csv(&self.history))?;
         self.folder.write_json(RUN, &self.info)
     }
 
@@ -127,35 +128,6 @@ fn figure(epoch: &Epoch, name: &str) -> Option<f64> {
     }
 }
 
-/// Figures by epoch as a table, in the order of the first epoch. A figure that is no number is left empty.
-fn metrics(history: &History) -> String {
-    let figures = |epoch: &Epoch| {
-        let mut all = Vec::new();
-        for (prefix, scores) in [("", Some(&epoch.train)), ("val_", epoch.validation.as_ref())] {
-            let Some(scores) = scores else { continue };
-            all.push((format!("{prefix}loss"), scores.loss));
-            all.extend(scores.metrics.iter().map(|(name, x)| (format!("{prefix}{name}"), *x)));
-        }
-        all
-    };
-    let mut text = "epoch".to_owned();
-    for (name, _) in history.epochs.first().map(figures).unwrap_or_default() {
-        text += &format!(",{name}");
-    }
-    text.push('\n');
-    for epoch in &history.epochs {
-        text += &epoch.number.to_string();
-        for (_, x) in figures(epoch) {
-            text.push(',');
-            if x.is_finite() {
-                text += &x.to_string();
-            }
-        }
-        text.push('\n');
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,19 +137,5 @@ mod tests {
         assert_eq!(goal("val_loss"), Goal::Least);
         assert_eq!(goal("rmse"), Goal::Least);
         assert_eq!(goal("val_accuracy"), Goal::Most);
-    }
-
-    #[test]
-    fn a_table_has_a_column_for_each_figure() {
-        let scores = |loss| anygrad_nn::Scores {
-            loss,
-            metrics: vec![("mae".into(), 0.5)],
-            ..anygrad_nn::Scores::default()
-        };
-        let epoch =
-            |number, loss| Epoch { number, train: scores(loss), validation: Some(scores(2.0 * loss)) };
-        let history = History { epochs: vec![epoch(1, 0.25), epoch(2, f64::NAN)], ..History::default() };
-        assert_eq!(metrics(&history), "epoch,loss,mae,val_loss,val_mae\n1,0.25,0.5,0.5,0.5\n2,,0.5,,0.5\n");
-        assert_eq!(metrics(&History::default()), "epoch\n");
     }
 }

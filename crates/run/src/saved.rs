@@ -9,7 +9,7 @@ use anygrad_nn::{Loss, TrainProgress, TrainState, Trainer};
 use anygrad_recipe::{Preprocessing, Recipe, Sizes};
 use anygrad_store::audit::CHECKPOINTS;
 use anygrad_store::{Checkpoints, Goal, Keys, Loaded, Options, PublicKey};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::RunInfo;
 use crate::assemble::{Made, trainer_of};
@@ -132,17 +132,4 @@ fn sizes_of(found: &Loaded) -> Result<Sizes> {
     let Noted { features, outputs, vocabulary, rows, dtype: ref name } = noted;
     let dtype = dtype.ok_or_else(|| wrong(format!("dtype {name:?}")))?;
     Ok(Sizes { features, dtype, outputs, vocabulary, rows })
-}
-
-/// Figures on rows that were not trained on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TestScores {
-    /// The part of the data, `test`, or the file.
-    pub part: String,
-    /// The file name of the checkpoint; that of no file where the model was taken as it stood.
-    pub checkpoint: Option<String>,
-    /// How many rows.
-    pub rows: usize,
-    /// The figures.
-    pub scores: anygrad_nn::Scores,
 }

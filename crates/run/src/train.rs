@@ -8,7 +8,7 @@ use anygrad_core::{Error, Result};
 use anygrad_data::{Dataset, fingerprint};
 use anygrad_gpu::Session;
 use anygrad_nn::{End, FitOptions, History, Observer, Trainer};
-use anygrad_recipe::{Loaded, Recipe, Split};
+use anygrad_recipe::{Loaded, Preprocessing, Recipe, Split};
 use anygrad_store::Lock;
 use anygrad_store::audit::{RESUME, utc};
 use serde_json::json;
@@ -16,8 +16,10 @@ use serde_json::json;
 use crate::folder::{Folder, HISTORY, PREPROCESSING, RUN, SCORES};
 use crate::keeper::Keeper;
 use crate::record::Record;
+use crate::report::Report;
 use crate::saved::{Which, state_of};
-use crate::{Assembly, DataInfo, DataPart, Outcome, RunInfo, RunOptions, TestScores, assemble, machine};
+use crate::tested::Exam;
+use crate::{Assembly, DataInfo, DataPart, Outcome, RunInfo, RunOptions, Tested, assemble, machine};
 
 /// A run that is ready to train.
 pub struct Run {
@@ -228,7 +230,7 @@ impl Run {
         record.write()?;
         let test = match &loaded.test {
             Some(test) if done.end != End::Stopped => {
-                Some(test_scores(&mut trainer, &mut record, test, &fit).await?)
+                Some(test_scores(&mut trainer, &mut record, test, &loaded.preprocessing).await?)
             }
             _ => None,
         };
@@ -236,7 +238,9 @@ impl Run {
             record.folder.write_json(SCORES, scores)?;
         }
         let (steps, epochs) = (trainer.steps(), trainer.epochs());
-        record.note("end", json!({ "end": done.end, "steps": steps, "epochs": epochs, "test": test }))?;
+        let figures = test.as_ref().map(|tested| &tested.scores);
+        record.note("end", json!({ "end": done.end, "steps": steps, "epochs": epochs, "test": figures }))?;
+        Report::read(record.folder.path())?.write(record.folder.path())?;
         Ok(Outcome {
             folder: record.folder.path().to_owned(),
             end: done.end,
@@ -254,15 +258,16 @@ async fn test_scores(
     trainer: &mut Trainer,
     record: &mut Record,
     test: &Dataset,
-    fit: &FitOptions,
-) -> Result<TestScores> {
+    preprocessing: &Preprocessing,
+) -> Result<Tested> {
+    let recipe = record.folder.recipe()?;
     let mut checkpoint = None;
     if let Ok(Some(best)) = Which::Best.find(&mut record.checkpoints) {
-        trainer.restore(&state_of(&best, &record.folder.recipe()?)?)?;
+        trainer.restore(&state_of(&best, &recipe)?)?;
         checkpoint = best.path.file_name().map(|name| name.to_string_lossy().into_owned());
     }
-    let scores = trainer.evaluate((test.features(), test.targets()), fit.batch_size).await?;
-    Ok(TestScores { part: "test".into(), checkpoint, rows: test.len(), scores })
+    let (recipe, loss) = (&recipe, recipe.loss());
+    Exam { trainer, recipe, preprocessing, loss }.take(test, "test", checkpoint).await
 }
 
 /// The history of a folder, up to an epoch.

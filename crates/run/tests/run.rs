@@ -13,9 +13,7 @@ use anygrad_core::Random;
 use anygrad_gpu::{Choice, Device, Session};
 use anygrad_nn::{End, FitOptions, History, Observer, Silent, Step};
 use anygrad_recipe::Recipe;
-use anygrad_run::{
-    Assembly, Outcome, RunInfo, RunOptions, Saved, TestScores, Which, assemble, resume, train,
-};
+use anygrad_run::{Assembly, Outcome, RunInfo, RunOptions, Saved, Tested, Which, assemble, resume, train};
 use anygrad_store::audit::check_run;
 use anygrad_store::{Checkpoint, Identity, Keys, Lock, PublicKey, SecretKey};
 use pollster::block_on;
@@ -107,7 +105,7 @@ fn left(folder: &Path, keys: &Keys) -> (String, Option<String>, Checkpoint) {
     let history: History =
         serde_json::from_slice(&std::fs::read(folder.join("history.json")).unwrap()).unwrap();
     let test = std::fs::read(folder.join("scores.json")).ok().map(|bytes| {
-        let scores: TestScores = serde_json::from_slice(&bytes).unwrap();
+        let scores: Tested = serde_json::from_slice(&bytes).unwrap();
         format!("{:?}", scores.scores)
     });
     let names = std::fs::read_dir(folder.join("checkpoints")).unwrap().map(|entry| entry.unwrap().path());
