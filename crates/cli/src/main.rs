@@ -12,6 +12,7 @@ mod recipe;
 mod report;
 mod sign;
 mod train;
+mod validation;
 mod verify;
 
 use std::process::ExitCode;
@@ -32,13 +33,19 @@ enum Command {
     Audit(audit::Arguments),
     /// Measures an adapter: what it can do at most, operators, and steps of training
     Bench(bench::Arguments),
+    /// Trains a recipe on folds of its data, and tells how its figures spread
+    Crossval(validation::Crossval),
     /// Lists the adapters of this machine
     Devices(devices::Arguments),
     /// Takes the figures of a trained run on its test part, or on other data
     Evaluate(evaluate::Arguments),
+    /// Tells what the predictions of a trained model rest on, in pictures and numbers
+    Explain(validation::Explain),
     /// What `bench` starts to measure a cold start
     #[command(hide = true)]
     FirstStep(bench::FirstStep),
+    /// Writes text with a trained language model
+    Generate(validation::Generate),
     /// Makes a key to sign with, or an identity to encrypt to
     Keygen(keygen::Arguments),
     /// Predicts the rows of a file by a trained run
@@ -47,6 +54,8 @@ enum Command {
     Report(report::Arguments),
     /// Signs a file: writes FILE.sig
     Sign(sign::Arguments),
+    /// Trains many variants of a recipe, and sorts them by their figures
+    Sweep(validation::Sweep),
     /// Trains a recipe, or one of the four programs
     Train(Box<train::Arguments>),
     /// Checks every operator on an adapter, forward and backward, against the reference
@@ -59,13 +68,17 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Crossval(arguments) => validation::crossval(&arguments),
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Explain(arguments) => validation::explain(&arguments),
         Command::FirstStep(arguments) => bench::run_first_step(&arguments),
+        Command::Generate(arguments) => validation::generate(&arguments),
         Command::Keygen(arguments) => keygen::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Sign(arguments) => sign::run(&arguments),
+        Command::Sweep(arguments) => validation::sweep(&arguments),
         Command::Train(arguments) => train::run(*arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::VerifySignature(arguments) => sign::verify(&arguments),

@@ -7,6 +7,7 @@ use anygrad_nn::{Loss, Metric};
 
 use crate::data::{Data, File, Fraction, Part, Set, Shares, Source, Split, Task, Time};
 use crate::layers::Layer;
+use crate::load::Fold;
 use crate::node::{Mistake, Node};
 use crate::optim::{Adam, Optimizer};
 use crate::parts::Convention;
@@ -73,6 +74,8 @@ pub struct Recipe {
     /// What paths are relative to.
     folder: PathBuf,
     root: Node,
+    /// What is held out in the place of the validation part.
+    pub(crate) fold: Option<Fold>,
 }
 
 /// Two recipes are equal when they ask for the same, wherever it stands.
@@ -125,7 +128,7 @@ impl Recipe {
         sets.iter().try_for_each(|text| set::apply(&mut root, text)).map_err(named)?;
         let mut settings = Settings::read(&root).map_err(named)?;
         resolve(&mut settings);
-        let recipe = Recipe { settings, file, folder, root };
+        let recipe = Recipe { settings, file, folder, root, fold: None };
         check::check(&recipe)?;
         Ok(recipe)
     }
@@ -136,7 +139,8 @@ impl Recipe {
     /// # Errors
     /// A setting is no setting, or what comes out is no recipe.
     pub fn with(&self, sets: &[String]) -> Result<Self> {
-        Recipe::of_tree(self.root.clone(), self.file.clone(), self.folder.clone(), sets)
+        let recipe = Recipe::of_tree(self.root.clone(), self.file.clone(), self.folder.clone(), sets)?;
+        Ok(Recipe { fold: self.fold, ..recipe })
     }
 
     /// What the recipe asks for.

@@ -2,12 +2,20 @@
 //!
 //! - [`assemble()`]: a trainer, its data and how long it trains;
 //! - [`train()`], [`resume()`], [`Run`]: a training in a folder, which can be killed at any point;
-//! - [`Saved`]: the trained model of a folder, which predicts and is evaluated;
-//! - [`report`]: what a run shows: one page, tables and pictures.
+//! - [`Saved`]: the trained model of a folder, which predicts and is evaluated; [`load_trainer`]: the same with
+//!   the data of its recipe;
+//! - [`report`]: what a run shows: one page, tables and pictures;
+//! - [`crossval`]: how well a recipe does on rows that it has not seen, fold by fold;
+//! - [`sweep`]: many recipes from one, compared;
+//! - [`explain`]: what predictions rest on, as pictures and numbers;
+//! - [`generate`]: text of a language model.
 
 mod assemble;
+pub mod crossval;
+pub mod explain;
 mod folder;
 mod fresh;
+pub mod generate;
 mod info;
 mod keeper;
 mod machine;
@@ -16,8 +24,11 @@ mod predict;
 mod record;
 pub mod report;
 mod saved;
+pub mod sweep;
+mod table;
 mod tested;
 mod train;
+mod trial;
 
 pub use assemble::{Assembly, assemble, assemble_with};
 pub use folder::{Folder, HISTORY, METRICS, PREPROCESSING, RECIPE, RUN, SCORES};
@@ -25,5 +36,6 @@ pub use info::{DataInfo, DataPart, KernelCost, RunInfo};
 pub use options::{Outcome, RunOptions};
 pub use predict::Predictions;
 pub use report::Tested;
-pub use saved::{Saved, Which};
+pub use saved::{Saved, Which, load_trainer};
+pub use table::Table;
 pub use train::{Resumed, Run, resume, train};

@@ -11,10 +11,10 @@ use anygrad_store::audit::CHECKPOINTS;
 use anygrad_store::{Checkpoints, Goal, Keys, Loaded, Options, PublicKey};
 use serde::Deserialize;
 
-use crate::RunInfo;
 use crate::assemble::{Made, trainer_of};
 use crate::folder::{Folder, PREPROCESSING, RUN};
 use crate::record::{PROGRESS, goal};
+use crate::{Assembly, RunInfo, assemble};
 
 /// Which checkpoint of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,16 +76,7 @@ impl Saved {
         keys: Keys,
         require: Option<PublicKey>,
     ) -> Result<Self> {
-        let folder = Folder::open(path)?;
-        let recipe = folder.recipe()?;
-        let info: RunInfo = folder.read_json(RUN)?.unwrap_or_default();
-        let goal = info.monitor.as_deref().map_or(Goal::Least, goal);
-        let options = Options { goal, keys, require, ..Options::default() };
-        let mut checkpoints = Checkpoints::new(folder.file(CHECKPOINTS), options)?;
-        let Some(found) = which.find(&mut checkpoints)? else {
-            let message = format!("{}: there is no checkpoint yet", folder.file(CHECKPOINTS).display());
-            return Err(Error::input(message));
-        };
+        let (folder, recipe, found) = find(path, which, keys, require)?;
         let state = state_of(&found, &recipe)?;
         let sizes = sizes_of(&found)?;
         let missing = || Error::input(format!("{}: is not there", folder.file(PREPROCESSING).display()));
@@ -95,6 +86,37 @@ impl Saved {
         let refused = found.refused.iter().map(ToString::to_string).collect();
         Ok(Saved { trainer, recipe, preprocessing, loss, sizes, checkpoint: found.path, refused })
     }
+}
+
+/// A folder's recipe and checkpoint.
+fn find(
+    path: &Path,
+    which: Which,
+    keys: Keys,
+    require: Option<PublicKey>,
+) -> Result<(Folder, Recipe, Loaded)> {
+    let folder = Folder::open(path)?;
+    let recipe = folder.recipe()?;
+    let info: RunInfo = folder.read_json(RUN)?.unwrap_or_default();
+    let goal = info.monitor.as_deref().map_or(Goal::Least, goal);
+    let options = Options { goal, keys, require, ..Options::default() };
+    let mut checkpoints = Checkpoints::new(folder.file(CHECKPOINTS), options)?;
+    let none = || Error::input(format!("{}: there is no checkpoint yet", folder.file(CHECKPOINTS).display()));
+    let found = which.find(&mut checkpoints)?.ok_or_else(none)?;
+    Ok((folder, recipe, found))
+}
+
+/// The trainer of a run folder as its best checkpoint has it, or the newest where none has a score, with the
+/// data of its recipe. The checkpoint is not encrypted.
+///
+/// # Errors
+/// Those of [`Saved::open`] and [`assemble()`](crate::assemble()).
+pub fn load_trainer(path: &Path, session: &Session) -> Result<Assembly> {
+    let (_, recipe, found) = find(path, Which::Best, Keys::default(), None)?;
+    let mut assembly = assemble(&recipe, session)?;
+    let restored = assembly.trainer.restore(&state_of(&found, &recipe)?);
+    restored.map_err(|error| error.context(found.path.display()))?;
+    Ok(assembly)
 }
 
 /// The state in a checkpoint of this recipe.

@@ -1,10 +1,13 @@
 //! From a recipe to rows in parts: the one place where formats, splits and normalisation are wired to
 //! `anygrad-data`.
 
+mod folds;
 mod rows;
 mod series;
 mod table;
 mod text;
+
+pub(crate) use folds::Fold;
 
 use anygrad_core::{Array, Result};
 use anygrad_data::{Dataset, Layout, MinMax, Scaling, Standardizer, shuffled, split};
@@ -53,6 +56,7 @@ impl Recipe {
     /// A file that cannot be read or is damaged, rows that are too few for the parts: the message names the line
     /// of the recipe and the place in the file.
     pub fn load(&self) -> Result<Loaded> {
+        self.check_fold()?;
         let data = &self.settings().data;
         match (&data.task, &data.source) {
             (Task::Language(language), Source::Text(text)) => self.text(language, &text.path),

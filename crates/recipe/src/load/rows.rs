@@ -52,7 +52,7 @@ impl Recipe {
         let (data, reader) = self.whole(source)?;
         let (Split::File(file), Some(reader)) = (&split, &reader) else {
             let rows = self.shared(&split, data.len(), || data.class_of_rows())?;
-            return Ok((Cut::of(&data, &rows)?, reader));
+            return Ok((Cut::of(&data, &self.in_folds(rows, Some(&data))?)?, reader));
         };
         let cut = self.with_share(&data, file)?;
         let classes = data.classes();
@@ -87,7 +87,8 @@ impl Recipe {
             Part::File(_) => 0.0,
         };
         let split = Split::Fraction(Fraction { shuffle: share > 0.0, shares: but_for(share) });
-        Cut::of(data, &self.shared(&split, data.len(), || Ok(Vec::new()))?)
+        let rows = self.shared(&split, data.len(), || Ok(Vec::new()))?;
+        Cut::of(data, &self.in_folds(rows, Some(data))?)
     }
 
     /// All rows of a file, or of what is generated, and how more are read.

@@ -36,15 +36,21 @@ impl Recipe {
             _ => self.generated_series(source)?,
         };
         let length = series.rows.shape()[0];
+        let (whole, shares) = (&shares, self.shares_in_folds(&shares, length)?);
         let [training, ..] = self.dealt(&shares, |shares| split::in_order(length, shares))?;
         let scale = self.scale(&series.rows.take_rows(&training)?)?;
 
-        let given = [shares.train, shares.validation, shares.test];
-        let present: Vec<f64> = given.into_iter().filter(|&share| share > 0.0).collect();
-        let parts = windows.split(&series.rows, &series.targets, &present);
-        let mut parts = self.reading("window", parts)?.into_iter();
-        let [training, mut validation, mut test] =
-            given.map(|share| if share > 0.0 { parts.next() } else { None });
+        let parts = |shares: &Shares| {
+            let given = [shares.train, shares.validation, shares.test];
+            let present: Vec<f64> = given.into_iter().filter(|&share| share > 0.0).collect();
+            let parts = windows.split(&series.rows, &series.targets, &present);
+            let mut parts = self.reading("window", parts)?.into_iter();
+            Ok(given.map(|share| if share > 0.0 { parts.next() } else { None }))
+        };
+        let [training, mut validation, mut test] = parts(&shares)?;
+        if shares != *whole {
+            [.., test] = parts(whole)?;
+        }
         let training = training.ok_or_else(|| self.error(&["data", "split"], "no row is to be learned"))?;
         if let (Split::File(file), Some(reader)) = (&split, &series.reader) {
             let read = |key: &str, path: &str| {
@@ -74,7 +80,8 @@ impl Recipe {
         if let Some(time) = &csv.time {
             table = self.reading("time", table.sorted_by(&time.0))?;
         }
-        let [training, ..] = self.dealt(shares, |shares| split::in_order(table.rows(), shares))?;
+        let shares = self.shares_in_folds(shares, table.rows())?;
+        let [training, ..] = self.dealt(&shares, |shares| split::in_order(table.rows(), shares))?;
         let encoder = self.reading("path", Encoder::fit(&table, &spec, &training))?;
         let rows = self.reading("path", encoder.features(&table))?;
         let names = encoder.feature_names();

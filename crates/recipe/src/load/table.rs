@@ -43,6 +43,7 @@ impl Recipe {
         let (mut data, mut encoder) =
             self.reading("path", learned(&(0..table.rows()).collect::<Vec<_>>()))?;
         let rows = self.rows_of_table(&table, &data, &split, files)?;
+        let rows = self.in_folds(rows, Some(&data))?;
         if spec.missing == Gaps::Mean {
             (data, encoder) = self.reading("path", learned(&rows[0]))?;
         }

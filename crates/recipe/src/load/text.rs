@@ -35,6 +35,7 @@ impl Recipe {
             split => split.shares().cloned().unwrap_or(but_for(0.0)),
         };
         let rows = self.dealt(&shares, |shares| split::in_order(ids.len(), shares))?;
+        let rows = self.in_folds(rows, None)?;
         let cut = |rows: &Vec<usize>| {
             let (Some(&first), Some(&last)) = (rows.first(), rows.last()) else { return Ok(None) };
             let data = sequences(&ids[first..=last], length, stride, every);

@@ -1,6 +1,7 @@
 //! Recipes from text to model.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod folds;
 mod formats;
 mod layers;
 mod loading;

@@ -1,0 +1,263 @@
+//! `anygrad crossval`, `anygrad sweep`, `anygrad explain` and `anygrad generate`.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anygrad::core::{Error, Result};
+use anygrad::gpu::{Choice, Session};
+use anygrad::nn::Progress;
+use anygrad::recipe::Recipe;
+use anygrad::recipe::sweep as many;
+use anygrad::run::explain::{Method, Question};
+use anygrad::run::generate::Sampling;
+use anygrad::run::{Assembly, assemble, crossval, explain, generate, load_trainer, sweep};
+use clap::Args;
+
+use crate::output;
+
+/// What all of them take.
+#[derive(Args)]
+struct Given {
+    /// A value in the place of the recipe's, as training.epochs=3; several times, the last counts
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// A number, `software`, `cpu`, or a part of an adapter's name; the variable ANYGRAD_ADAPTER or
+    /// the best one without it
+    #[arg(long, value_name = "ADAPTER")]
+    adapter: Option<String>,
+}
+
+impl Given {
+    async fn session(&self) -> Result<Session> {
+        Session::open_or_interpreter(&self.adapter.clone().map_or_else(Choice::from_env, Choice::from)).await
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Crossval {
+    /// The recipe
+    recipe: PathBuf,
+    /// How many parts are held out, one after the other
+    #[arg(long, value_name = "K", default_value_t = 5)]
+    folds: usize,
+    #[command(flatten)]
+    given: Given,
+    /// Where the figures go as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Where the table goes as CSV
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+}
+
+pub(crate) fn crossval(arguments: &Crossval) -> Result<ExitCode> {
+    let recipe = Recipe::read(&arguments.recipe, &arguments.given.sets)?;
+    let found = pollster::block_on(async {
+        let session = arguments.given.session().await?;
+        let mut told = |fold: &crossval::FoldScores| {
+            eprintln!("fold {} of {}: loss {:.4}", fold.fold, arguments.folds, fold.scores.loss);
+        };
+        crossval::cross_validate(&recipe, arguments.folds, &session, interrupt()?, &mut told).await
+    })?;
+    tell(&found.table(), &found, arguments.json.as_deref(), arguments.csv.as_deref())?;
+    done(found.done.len(), found.folds, "folds")
+}
+
+#[derive(Args)]
+pub(crate) struct Sweep {
+    /// The recipe
+    recipe: PathBuf,
+    /// A key and its values, as optimizer.lr=1e-3,1e-2; several times for all combinations
+    #[arg(long, value_name = "KEY=VALUES", required_unless_present = "random", conflicts_with = "random")]
+    grid: Vec<String>,
+    /// So many draws, of keys and their ranges behind it, as 20 "optimizer.lr=1e-4..1e-1(log)"
+    #[arg(long, value_names = ["N", "KEY=RANGE"], num_args = 2..)]
+    random: Vec<String>,
+    #[command(flatten)]
+    given: Given,
+    /// Where the runs go as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Where the table goes as CSV
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+}
+
+pub(crate) fn sweep(arguments: &Sweep) -> Result<ExitCode> {
+    let recipe = Recipe::read(&arguments.recipe, &arguments.given.sets)?;
+    let axes = |texts: &[String]| texts.iter().map(|text| sweep::axis(text)).collect::<Result<Vec<_>>>();
+    let variants = match &arguments.random[..] {
+        [count, ranges @ ..] => {
+            let draws = count.parse().map_err(|_| {
+                Error::input(format!("--random {count}: takes a number of draws, then keys and ranges"))
+            })?;
+            many::random(&recipe, &axes(ranges)?, draws, recipe.settings().training.seed)?
+        }
+        [] => many::grid(&recipe, &axes(&arguments.grid)?)?,
+    };
+    let found = pollster::block_on(async {
+        let session = arguments.given.session().await?;
+        let mut told = |run: &sweep::Run| {
+            let outcome = match (&run.error, run.figure) {
+                (Some(error), _) => format!("failed: {error}"),
+                (None, Some(figure)) => format!("{figure:.4}"),
+                (None, None) => "no number".to_owned(),
+            };
+            eprintln!("run {} of {}: {}: {outcome}", run.number, variants.len(), run.sets.join(" "));
+        };
+        sweep::sweep(&recipe, &variants, &session, interrupt()?, &mut told).await
+    })?;
+    tell(&found.table(), &found, arguments.json.as_deref(), arguments.csv.as_deref())?;
+    done(found.runs.len(), found.variants, "runs")
+}
+
+/// Writes a table and its files.
+fn tell(
+    table: &anygrad::run::Table,
+    all: &impl serde::Serialize,
+    json: Option<&Path>,
+    csv: Option<&Path>,
+) -> Result<()> {
+    output::line(table)?;
+    if let Some(path) = json {
+        output::file(path, &(output::json(all)? + "\n"))?;
+    }
+    csv.map_or(Ok(()), |path| output::file(path, &table.to_csv()))
+}
+
+/// What was stopped ends as a program that was interrupted does.
+fn done(done: usize, wanted: usize, what: &str) -> Result<ExitCode> {
+    /// 128 and the number of the signal.
+    const INTERRUPTED: u8 = 130;
+    if done == wanted {
+        return Ok(ExitCode::SUCCESS);
+    }
+    output::line(format_args!("stopped: {done} of {wanted} {what} are done"))?;
+    Ok(ExitCode::from(INTERRUPTED))
+}
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Set by Ctrl-C: what runs ends between two steps. A second one ends the program at once.
+fn interrupt() -> Result<&'static AtomicBool> {
+    let handler = || {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    };
+    ctrlc::set_handler(handler).map_err(|error| Error::input(format!("Ctrl-C cannot be heard: {error}")))?;
+    Ok(&INTERRUPTED)
+}
+
+#[derive(Args)]
+pub(crate) struct Explain {
+    /// The folder of a run, or a recipe, which is trained first
+    run: PathBuf,
+    /// Rows in the format of the recipe; the test part of the recipe without it
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// How
+    #[arg(long, default_value = "integrated", value_parser = Method::ALL.map(Method::name))]
+    method: String,
+    /// Which rows, counted from 0
+    #[arg(long, value_name = "FROM..TO", default_value = "0..8", value_parser = rows)]
+    rows: Range<usize>,
+    /// Which output: the number of a class, or of a step; the predicted class, or the first, without it
+    #[arg(long, value_name = "N")]
+    target: Option<usize>,
+    /// Where pictures and numbers go
+    #[arg(long, value_name = "FOLDER", default_value = "explained")]
+    output: PathBuf,
+    #[command(flatten)]
+    given: Given,
+}
+
+fn rows(text: &str) -> std::result::Result<Range<usize>, String> {
+    let ends = text.split_once("..").and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
+    ends.filter(|rows| !rows.is_empty()).ok_or_else(|| "takes two numbers, as 0..8".to_owned())
+}
+
+pub(crate) fn explain(arguments: &Explain) -> Result<ExitCode> {
+    let question = Question {
+        method: arguments.method.parse()?,
+        rows: arguments.rows.clone(),
+        output: arguments.target,
+    };
+    let found = pollster::block_on(async {
+        let session = arguments.given.session().await?;
+        let (recipe, assembly) = trained(&arguments.run, &arguments.given.sets, &session).await?;
+        explain::explain(&recipe, &assembly, arguments.input.as_deref(), &question).await
+    })?;
+    let folder = &arguments.output;
+    let cannot = |error: std::io::Error| Error::input(format!("{}: {error}", folder.display()));
+    std::fs::create_dir_all(folder).map_err(cannot)?;
+    for (name, picture) in &found.pictures {
+        anygrad_examples::files::write_whole(&folder.join(name), &picture.png()?)?;
+    }
+    output::file(&folder.join(format!("{}.csv", question.method)), &found.numbers.to_csv())?;
+    found.lines.iter().try_for_each(output::line)?;
+    output::line(format_args!(
+        "{} pictures and the numbers are in {}",
+        found.pictures.len(),
+        folder.display()
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A trained model: that of a run folder, or of a recipe, which is trained here.
+async fn trained(run: &Path, sets: &[String], session: &Session) -> Result<(Recipe, Assembly)> {
+    if run.is_dir() {
+        if let Some(set) = sets.first() {
+            return Err(Error::input(format!("--set {set}: the run in a folder is what it is")));
+        }
+        return Ok((Recipe::read(run.join("recipe.toml"), &[])?, load_trainer(run, session)?));
+    }
+    let recipe = Recipe::read(run, sets)?;
+    let mut assembly = assemble(&recipe, session)?;
+    let Assembly { trainer, loaded, options } = &mut assembly;
+    let training = (loaded.training.features(), loaded.training.targets());
+    let validation = loaded.validation.as_ref().map(|part| (part.features(), part.targets()));
+    trainer.fit(training, validation, options, &mut Progress::new()).await?;
+    Ok((recipe, assembly))
+}
+
+#[derive(Args)]
+pub(crate) struct Generate {
+    /// The folder of a run of the task language, or a recipe, which is trained first
+    run: PathBuf,
+    /// What the text begins with
+    #[arg(long, value_name = "TEXT")]
+    prompt: String,
+    /// Characters behind the prompt
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    length: usize,
+    /// Below 1 likely characters become likelier; 0 always takes the likeliest
+    #[arg(long, value_name = "T", default_value_t = 1.0)]
+    temperature: f64,
+    /// Draw among the K likeliest characters
+    #[arg(long, value_name = "K")]
+    top_k: Option<usize>,
+    /// The same seed gives the same text
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    #[command(flatten)]
+    given: Given,
+}
+
+pub(crate) fn generate(arguments: &Generate) -> Result<ExitCode> {
+    let how = Sampling {
+        length: arguments.length,
+        temperature: arguments.temperature,
+        top_k: arguments.top_k,
+        seed: arguments.seed,
+    };
+    let text = pollster::block_on(async {
+        let session = arguments.given.session().await?;
+        let (recipe, mut assembly) = trained(&arguments.run, &arguments.given.sets, &session).await?;
+        generate::generate(&recipe, &mut assembly, &arguments.prompt, &how).await
+    })?;
+    output::line(format_args!("{}{text}", arguments.prompt))?;
+    Ok(ExitCode::SUCCESS)
+}
