@@ -18,7 +18,7 @@ fn folds(files: &[(&str, &str)], data: &str, count: usize) -> Vec<Loaded> {
 
 /// `id,y`, 30 rows, a third of them of one class.
 fn table() -> String {
-    let row = |id: usize| format!("{id},{}\n", if id % 3 == 0 { "x" } else { "y" });
+    let row = |id: usize| format!("{id},{}\n", if id.is_multiple_of(3) { "x" } else { "y" });
     "id,y\n".to_owned() + &(0..30).map(row).collect::<String>()
 }
 
@@ -43,8 +43,8 @@ fn every_row_but_those_of_the_test_part_is_held_out_once() {
         assert!(both.is_disjoint(&test));
         assert!(held.iter().all(|&id| held_once.insert(id)), "a row is held out once");
         // Each fold has its share of the classes: to less than one row.
-        let all = both.iter().filter(|&&id| id % 3 == 0).count() as f64;
-        let own = held.iter().filter(|&&id| id % 3 == 0).count() as f64;
+        let all = both.iter().filter(|id| id.is_multiple_of(3)).count() as f64;
+        let own = held.iter().filter(|id| id.is_multiple_of(3)).count() as f64;
         assert!((own - all / 4.0).abs() < 1.0, "{own} of {all}");
         assert_eq!(ids(fold.test.as_ref().unwrap()).len(), 6);
     }
