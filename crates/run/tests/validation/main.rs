@@ -4,6 +4,7 @@
 mod crossval;
 mod explain;
 mod generate;
+mod saved;
 mod sweep;
 
 use std::path::PathBuf;
