@@ -1,6 +1,6 @@
 //! From a recipe to what trains.
 
-use anygrad_core::{Error, Result};
+use anygrad_core::Result;
 use anygrad_data::Augmentation;
 use anygrad_gpu::Session;
 use anygrad_nn::{FitOptions, Loss, Trainer};
@@ -32,10 +32,6 @@ pub fn assemble_with(recipe: &Recipe, session: &Session, loaded: Loaded) -> Resu
     let made = trainer_of(recipe, session, &loaded.sizes)?;
     if let Some(augmentation) = &made.augmentation {
         augmentation.shape(&loaded.training.features().shape())?;
-        if recipe.settings().regularization.augmentation.mixup > 0.0 && made.loss.takes_classes() {
-            let message = "regularization.augmentation.mixup makes shares of classes: take loss = \"categorical_cross_entropy\"";
-            return Err(Error::input(message));
-        }
     }
     Ok(Assembly { trainer: made.trainer, loaded, options: made.options })
 }

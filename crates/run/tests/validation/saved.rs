@@ -18,7 +18,8 @@ fn a_model_comes_back_from_the_folder_of_its_run() {
     pollster::block_on(trainer.fit(part, None, &options, &mut Silent)).unwrap();
     let state = pollster::block_on(trainer.state()).unwrap();
     let progress = serde_json::to_value(&state.progress).unwrap();
-    let saved = Checkpoint { tensors: state.tensors, meta: serde_json::json!({ "progress": progress }) };
+    let meta = serde_json::json!({ "progress": progress, "recipe": given.recipe.to_toml() });
+    let saved = Checkpoint { tensors: state.tensors, meta };
     Checkpoints::new(folder.join("checkpoints"), Options::default())
         .unwrap()
         .save(1, &saved, Some(0.5))
