@@ -18,7 +18,7 @@ pub const HISTORY: &str = "history.json";
 pub const METRICS: &str = "metrics.csv";
 /// Under what circumstances it ran: a [`RunInfo`](crate::RunInfo).
 pub const RUN: &str = "run.json";
-/// The figures on the test part: [`TestScores`](crate::TestScores).
+/// The figures on the test part: [`Tested`](crate::Tested).
 pub const SCORES: &str = "scores.json";
 
 /// A folder of a run.
