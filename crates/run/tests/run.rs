@@ -1,63 +1,18 @@
-//! Runs that are stopped, killed, damaged and out of space: what is there afterwards, and that they go on
+//! Runs that are stopped, lose their device or are damaged: what is there afterwards, and that they go on
 //! as if nothing had been.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::fmt::Write as _;
+mod common;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
-use anygrad_core::Random;
 use anygrad_gpu::{Choice, Device, Session};
-use anygrad_nn::{End, FitOptions, History, Observer, Silent, Step};
-use anygrad_recipe::Recipe;
-use anygrad_run::{Assembly, Outcome, RunInfo, RunOptions, Saved, Tested, Which, assemble, resume, train};
+use anygrad_nn::{End, FitOptions, Observer, Silent, Step};
+use anygrad_run::{Assembly, Outcome, RunInfo, RunOptions, Saved, Which, assemble, resume, train};
 use anygrad_store::audit::check_run;
-use anygrad_store::{Checkpoint, Identity, Keys, Lock, PublicKey, SecretKey};
+use anygrad_store::{Identity, Keys, Lock, PublicKey, SecretKey};
+use common::{Stopper, read, same, table};
 use pollster::block_on;
-
-/// A table of three classes, and a recipe with all that a state has to keep: dropout, a schedule,
-/// accumulation, augmentation, early stopping.
-fn table(folder: &Path, units: usize, epochs: usize) -> PathBuf {
-    let mut random = Random::new(3);
-    let mut text = "a,b,kind\n".to_owned();
-    for row in 0..60 {
-        let kind = ["sun", "rain", "snow, wet"][row % 3];
-        let (a, b) = (random.normal() + (row % 3) as f64, random.normal() - (row % 3) as f64);
-        writeln!(text, "{a:.3},{b:.3},\"{kind}\"").unwrap();
-    }
-    std::fs::write(folder.join("rows.csv"), text).unwrap();
-    let recipe = format!(
-        r#"
-        model = [
-            {{ type = "dense", units = {units}, activation = "relu" }},
-            {{ type = "dropout", rate = 0.3 }},
-            {{ type = "dense", units = "outputs" }},
-        ]
-        optimizer = {{ type = "adam", lr = 0.01 }}
-        schedule = {{ type = "cosine", warmup_steps = 3 }}
-        [data]
-        format = "csv"
-        path = "rows.csv"
-        task = "multiclass"
-        normalize = "standard"
-        split = {{ by = "fraction", train = 0.7, validation = 0.15, test = 0.15 }}
-        [regularization]
-        augmentation = {{ noise = 0.05 }}
-        [training]
-        epochs = {epochs}
-        batch_size = 8
-        gradient_accumulation = 2
-        early_stopping = {{ monitor = "validation_loss", patience = 50 }}
-        checkpoint = {{ keep = 2 }}
-        "#
-    );
-    let path = folder.join("table.toml");
-    std::fs::write(&path, recipe).unwrap();
-    path
-}
 
 /// A forecast by an LSTM.
 fn series(folder: &Path) -> PathBuf {
@@ -81,49 +36,6 @@ fn series(folder: &Path) -> PathBuf {
 
 fn software() -> Session {
     block_on(Session::open_or_interpreter(&Choice::from_env_or(Choice::Software))).unwrap()
-}
-
-fn read(path: &Path) -> Recipe {
-    Recipe::read(path, &[]).unwrap()
-}
-
-/// Sets the flag after so many steps, as Ctrl-C would.
-struct Stopper(Arc<AtomicBool>, usize);
-
-impl Observer for Stopper {
-    fn on_step(&mut self, _: &Step) {
-        self.1 -= 1;
-        if self.1 == 0 {
-            self.0.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-/// What a run left: epochs with all their bits, figures on the test part, and every tensor of the last
-/// checkpoint.
-fn left(folder: &Path, keys: &Keys) -> (String, Option<String>, Checkpoint) {
-    let history: History =
-        serde_json::from_slice(&std::fs::read(folder.join("history.json")).unwrap()).unwrap();
-    let test = std::fs::read(folder.join("scores.json")).ok().map(|bytes| {
-        let scores: Tested = serde_json::from_slice(&bytes).unwrap();
-        format!("{:?}", scores.scores)
-    });
-    let names = std::fs::read_dir(folder.join("checkpoints")).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> =
-        names.filter(|path| path.to_string_lossy().contains(".safetensors")).collect();
-    files.sort();
-    files.retain(|path| !path.to_string_lossy().ends_with(".sig"));
-    let last = Checkpoint::read(files.last().unwrap(), keys, None).unwrap();
-    (format!("{:?}", history.epochs), test, last)
-}
-
-fn same(a: &Path, b: &Path) {
-    let (a, b) = (left(a, &Keys::default()), left(b, &Keys::default()));
-    assert_eq!(a.0, b.0);
-    assert_eq!(a.1, b.1);
-    assert!(a.1.is_some());
-    assert_eq!(a.2.tensors, b.2.tensors);
-    assert_eq!(a.2.meta["progress"], b.2.meta["progress"]);
 }
 
 /// Trains in one go, and again stopped after so many steps in turn; both must leave the same.
@@ -202,106 +114,6 @@ fn a_lost_device_costs_no_bit() {
     let fresh = block_on(Device::open(&Choice::from_env_or(Choice::Software))).unwrap();
     block_on(train(&recipe, &Session::on(fresh), &whole, RunOptions::default(), &mut Silent)).unwrap();
     same(&whole, &lost);
-}
-
-/// What the other tests start, to kill it: trains, or goes on.
-#[test]
-#[ignore = "other tests start it as a process of its own"]
-fn child() {
-    let Some(folder) = std::env::var_os("ANYGRAD_TEST_RUN") else { return };
-    let folder = PathBuf::from(folder);
-    let session = Session::interpreter();
-    let options = RunOptions { save_every: Some(1), ..RunOptions::default() };
-    let run = folder.join("run");
-    let result = match run.join("recipe.toml").exists() {
-        true => block_on(resume(&run, &session, options, &mut Silent)),
-        false => block_on(train(&read(&folder.join("table.toml")), &session, &run, options, &mut Silent)),
-    };
-    if let Err(error) = result {
-        eprintln!("error: {error}");
-        std::process::exit(2);
-    }
-}
-
-fn child_of(folder: &Path) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "child", "--ignored", "--nocapture"]).env("ANYGRAD_TEST_RUN", folder);
-    command.stdout(Stdio::null()).stderr(Stdio::piped());
-    command
-}
-
-/// The checkpoints that are there, and that each is whole.
-fn whole_ones(run: &Path) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(run.join("checkpoints")) else { return Vec::new() };
-    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let names: Vec<String> = names.filter(|name| name.ends_with(".safetensors")).collect();
-    for name in &names {
-        Checkpoint::read(&run.join("checkpoints").join(name), &Keys::default(), None).unwrap();
-    }
-    names
-}
-
-#[test]
-fn a_run_killed_fifty_times_comes_out_the_same() {
-    let (undisturbed, killed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    table(undisturbed.path(), 4, 12);
-    table(killed.path(), 4, 12);
-    let begun = Instant::now();
-    assert!(child_of(undisturbed.path()).status().unwrap().success());
-    let whole = begun.elapsed();
-    let run = killed.path().join("run");
-    let mut random = Random::new(11);
-    let (mut kills, mut newest) = (0, 0);
-    for _ in 0..50 {
-        let mut process = child_of(killed.path()).spawn().unwrap();
-        std::thread::sleep(whole.mul_f64(0.02 + 0.2 * random.uniform()).min(Duration::from_secs(1)));
-        process.kill().unwrap();
-        let output = process.wait_with_output().unwrap();
-        kills += usize::from(output.status.code().is_none());
-        assert!(
-            output.status.code().is_none_or(|code| code == 0),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        let numbers = whole_ones(&run).into_iter().map(|name| name[11..17].parse::<u64>().unwrap());
-        // The newest that was there is there still, or a newer one is.
-        let now = numbers.max().unwrap_or(0);
-        assert!(now >= newest, "checkpoint {newest} is gone, the newest is {now}");
-        newest = now;
-    }
-    let output = child_of(killed.path()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    same(&undisturbed.path().join("run"), &run);
-    assert!(check_run(&run, &Keys::default()).unwrap().holds());
-    assert!(kills > 10, "only {kills} of 50 were killed before they ended");
-}
-
-#[cfg(unix)]
-#[test]
-fn a_full_disk_is_an_error_and_costs_no_checkpoint() {
-    let folder = tempfile::tempdir().unwrap();
-    // A checkpoint is larger than any file may become.
-    let recipe = table(folder.path(), 2000, 2);
-    let run = folder.path().join("run");
-    let options = RunOptions { save_every: Some(1), ..RunOptions::default() };
-    let mut stopper = Stopper(options.stop.clone(), 4);
-    block_on(train(&read(&recipe), &Session::interpreter(), &run, options, &mut stopper)).unwrap();
-    let before = whole_ones(&run);
-    assert!(!before.is_empty());
-    let mut command = Command::new("sh");
-    let limited = "trap '' XFSZ; ulimit -f 64; exec \"$0\" --exact child --ignored --nocapture";
-    command.args(["-c", limited]).arg(std::env::current_exe().unwrap());
-    let output = command.env("ANYGRAD_TEST_RUN", folder.path()).output().unwrap();
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{error}");
-    assert!(
-        error.contains("checkpoints: cannot be written: ") && error.contains("the checkpoint of step"),
-        "{error}"
-    );
-    assert_eq!(whole_ones(&run), before);
-    let outcome =
-        block_on(resume(&run, &Session::interpreter(), RunOptions::default(), &mut Silent)).unwrap();
-    assert_eq!(outcome.end, End::Finished);
 }
 
 #[test]

@@ -9,11 +9,12 @@ use std::time::Duration;
 use anygrad_core::Array;
 use anygrad_store::audit::{self, AUDIT, AuditLog, CHECKPOINT, CHECKPOINTS, Event, RESUME};
 use anygrad_store::{Checkpoint, Checkpoints, Keys, Options};
+use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
 
 /// How often the process is killed.
 const KILLS: u64 = 50;
-/// Where the process saves.
+/// Where the process saves; with it this program is that process.
 const FOLDER: &str = "ANYGRAD_TEST_KILL_FOLDER";
 /// Elements of a tensor: enough that a save takes several writes.
 const ELEMENTS: usize = 50_000;
@@ -41,11 +42,7 @@ fn latest(folder: &Path) -> u64 {
 }
 
 /// What is killed: goes on from the newest checkpoint, and tells of each step once it is saved.
-#[test]
-#[ignore = "the process that the test below starts and kills"]
-fn saves_until_it_is_killed() {
-    let folder = std::env::var_os(FOLDER).unwrap();
-    let folder = Path::new(&folder);
+fn save_until_killed(folder: &Path) -> ! {
     let mut checkpoints = open(folder);
     let mut log = AuditLog::open(&folder.join(AUDIT)).unwrap();
     let event = |kind, data| Event { time: std::time::SystemTime::now(), who: "test", kind, data };
@@ -67,13 +64,11 @@ fn saves_until_it_is_killed() {
     }
 }
 
-#[test]
 fn a_process_killed_at_any_point_loses_nothing_that_it_saved() {
     let folder = tempfile::tempdir().unwrap();
     let (mut saved, mut leftovers) = (0, 0);
     for kill in 0..KILLS {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "saves_until_it_is_killed", "--nocapture"])
             .env(FOLDER, folder.path())
             .stdout(Stdio::piped())
             .spawn()
@@ -112,7 +107,6 @@ fn a_process_killed_at_any_point_loses_nothing_that_it_saved() {
 
 /// A disk whose files cannot grow: what the kernel itself says in the middle of a write.
 #[cfg(target_os = "linux")]
-#[test]
 fn a_disk_that_is_really_full_costs_nothing() {
     let folder = tempfile::tempdir().unwrap();
     open(folder.path()).save(7, &of_step(7, json!({ "step": 7 })), None).unwrap();
@@ -121,7 +115,6 @@ fn a_disk_that_is_really_full_costs_nothing() {
     let output = Command::new("sh")
         .args(["-c", "trap '' XFSZ; ulimit -f 200; exec \"$@\"", "sh"])
         .arg(exe)
-        .args(["--ignored", "--exact", "saves_until_it_is_killed", "--nocapture"])
         .env(FOLDER, folder.path())
         .output()
         .unwrap();
@@ -130,4 +123,23 @@ fn a_disk_that_is_really_full_costs_nothing() {
     assert!(error.contains("the checkpoint of step 8") && error.contains("File too large"), "{error}");
     assert_eq!(latest(folder.path()), 7);
     assert_eq!(std::fs::read_dir(folder.path().join(CHECKPOINTS)).unwrap().count(), 1);
+}
+
+fn main() {
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        save_until_killed(Path::new(&folder));
+    }
+    let trial = |name: &str, test: fn()| {
+        Trial::test(name, move || {
+            test();
+            Ok(())
+        })
+    };
+    let mut trials = vec![trial(
+        "a_process_killed_at_any_point_loses_nothing_that_it_saved",
+        a_process_killed_at_any_point_loses_nothing_that_it_saved,
+    )];
+    #[cfg(target_os = "linux")]
+    trials.push(trial("a_disk_that_is_really_full_costs_nothing", a_disk_that_is_really_full_costs_nothing));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
