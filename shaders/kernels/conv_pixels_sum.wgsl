@@ -1,7 +1,7 @@
-// Adds up the parts of conv_pixels_weight, in a fixed order, and puts them where the weight has them.
+// Adds up the parts of conv_pixels_weight or conv_block_weight, in a fixed order, and puts them where the weight has them.
 //
 // parts: [parts, taps * depth + 1, channels], whole vec4s
-// dw: [channels, depth, taps]   db: [channels], the last row, with BIAS
+// dw: [channels, depth, taps]   db: [channels], the last row
 // One invocation per row and four channels.
 // Dispatch: ceil((taps * depth + 1) * channels / 4 / 64) workgroups.  Reads the parts once, writes dw and db.
 // use: group

@@ -5,7 +5,7 @@
 // block of four terms and four columns, and a tree in workgroup memory adds up what the lanes have.
 // Neighbours read what stands side by side in b: columns, or terms where it is turned.
 // Dispatch: parts * batches * tiles workgroups.  Reads a once per tile across, b once per tile down.
-// use: group, matmul
+// use: group, matmul, matmul_fetch
 // hole: epilogue
 // variant matmul_rows_4x128: use matmul_vec4; ROWS = 4u, COLUMNS = 128u
 // variant matmul_rows_4x32: use matmul_vec4; ROWS = 4u, COLUMNS = 32u
@@ -13,10 +13,6 @@
 // variant matmul_rows_half_4x32: use matmul_half; ROWS = 4u, COLUMNS = 32u
 // variant matmul_rows_scalar_4x128: use matmul_scalar; ROWS = 4u, COLUMNS = 128u
 // variant matmul_rows_scalar_4x32: use matmul_scalar; ROWS = 4u, COLUMNS = 32u
-
-// Whether neighbours in a's memory are terms rather than rows; the same for b's terms and columns.
-override A_TURNED: bool;
-override B_TURNED: bool;
 
 const SIZE = 256u;
 const UNITS = COLUMNS / 4u;
@@ -38,22 +34,11 @@ fn main(
     let column = tile.column + 4u * unit;
     var sum: array<vec4<f32>, ROWS>;
     for (var term = tile.first + 4u * lane; term < tile.last; term += 4u * lanes) {
-        let left = tile.last - term;
         var a_block: array<vec4<f32>, 4>;
         var b_block: array<vec4<f32>, 4>;
         unroll for (var n = 0u; n < 4u; n++) {
-            if A_TURNED {
-                a_block[n] = keep(load_a(tile.a + (tile.row + n) * params.a_row + term * params.a_term, params.a_term), left);
-            } else {
-                let at = tile.a + tile.row * params.a_row + (term + n) * params.a_term;
-                a_block[n] = keep(load_a(at, params.a_row), select(0u, 4u, n < left));
-            }
-            if B_TURNED {
-                b_block[n] = keep(load_b(tile.b + (column + n) * params.b_column + term * params.b_term, params.b_term), left);
-            } else {
-                let at = tile.b + column * params.b_column + (term + n) * params.b_term;
-                b_block[n] = keep(load_b(at, params.b_column), select(0u, 4u, n < left));
-            }
+            a_block[n] = fetch_a(tile, tile.row, term, n);
+            b_block[n] = fetch_b(tile, column, term, n);
         }
         unroll for (var k = 0u; k < 4u; k++) {
             let across = vec4<f32>(b_block[0][k], b_block[1][k], b_block[2][k], b_block[3][k]);

@@ -13,7 +13,7 @@ struct Params {
     before: vec2<u32>,
     depth: u32,
     channels: u32,
-    // Of y, all images together.
+    // Of y, all images together; with APART those of one remainder.
     pixels: u32,
     // Workgroups side by side for all channels.
     column_blocks: u32,

@@ -89,12 +89,12 @@ pub enum Action {
     },
 }
 
-/// What a step, or all of them, cost: a lower bound, whatever the kernels do.
+/// What a step, or all of them, cost, roughly, with the kernels that were chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cost {
-    /// Additions, multiplications and calls of pointwise functions.
+    /// Additions, multiplications and calls of pointwise functions; those with a padding's zeros count.
     pub operations: f64,
-    /// Bytes of what is read and written, each once.
+    /// Bytes of what is read and written, each once; of parts of sums, which are written and read, twice.
     pub bytes: u64,
     /// Bytes that would be written and read in between if the operators had not been joined.
     pub saved: u64,

@@ -78,6 +78,8 @@ pub(super) fn arrange(
 
 /// Whether the kernels can run.
 fn fits(conv: &Geometry, product: Product, caps: &Caps) -> bool {
+    /// `conv_terms` divides the number of a term by floats, exactly up to here; a tile goes past the last.
+    const MOST_TERMS: usize = (1 << 20) - 256;
     let (depth, channels) = product.channels(conv);
     let iterations = conv.kernel.iter().product::<usize>().saturating_mul(depth + 1).saturating_add(32);
     (!caps.is_cpu() || caps.fixed_subgroup() == Some(8))
@@ -86,7 +88,7 @@ fn fits(conv: &Geometry, product: Product, caps: &Caps) -> bool {
         && depth > 0
         && channels > 0
         && channels.is_multiple_of(4)
-        && iterations <= caps.max_iterations as usize
+        && iterations <= MOST_TERMS.min(caps.max_iterations as usize)
 }
 
 /// A kernel, and how much of the result one of its workgroups makes: pixels, or rows of the weight, by

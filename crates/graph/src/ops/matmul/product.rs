@@ -219,7 +219,7 @@ impl Product {
         self.batches() * self.rows.div_ceil(rows) * self.columns.div_ceil(columns)
     }
 
-    /// Both families take the same parameters, those of `shared/matmul.wgsl`.
+    /// All families take the same parameters, those of `shared/matmul.wgsl`.
     fn params(&self, parts: usize, terms_per_part: usize) -> MatmulShuffleParams {
         let mut axes = [BatchAxis { size: 1, a_stride: 0, b_stride: 0 }; MAX_RANK];
         for (to, from) in axes.iter_mut().zip(self.batch.iter().rev()) {

@@ -7,7 +7,7 @@ use anygrad_shaders::{self as shaders, Kernel};
 use super::product::Product;
 use crate::Lowering;
 
-/// A kernel takes at most one and a half iterations per term, of 65,535.
+/// A kernel takes at most an iteration for four terms, of 65,535; the error of rounding wants less.
 const MOST_TERMS: usize = 32_768;
 
 /// All parts of the sums together take no more memory than this unless [`MOST_TERMS`] wants it.
@@ -32,10 +32,15 @@ impl Product {
         Lowering::distinct(ways.into_iter().map(|(kernel, terms)| self.lower(kernel, terms, dtype)))
     }
 
+    /// Whether kernels that are made for few rows suit.
+    fn has_few_rows(&self) -> bool {
+        self.rows <= 8
+    }
+
     /// The kernel by rule.
     fn kernel(&self, caps: &Caps) -> &'static Kernel {
         let in_vectors = self.in_vectors();
-        let few_rows = self.rows <= 8;
+        let few_rows = self.has_few_rows();
         if caps.is_cpu() && caps.fixed_subgroup() == Some(8) {
             // The large tile is nearly twice as fast, but the driver takes a second to compile it.
             const LARGE_PRODUCT: usize = 1 << 23;
@@ -52,7 +57,7 @@ impl Product {
             };
         }
         let [rows, large, small] = self.for_gpus();
-        // The large tile does more with what it reads, where there are enough of them for all cores.
+        // The large tile does more with what it reads, where there are two for each core: an H100 has 132.
         const CORES: usize = 128;
         match few_rows {
             true => rows,
@@ -112,11 +117,15 @@ impl Product {
     fn split(&self, tiles: usize, caps: &Caps) -> usize {
         /// Error of rounding grows with the length of a sum; parts are added in a second step.
         const WANTED_TERMS: usize = 4096;
-        // A part must be worth storing and reading its sums.
+        // Workgroups that keep an adapter busy, measured on two cores and on an H100, where those for few rows
+        // wait for memory alone; and the terms of a part that is worth storing and reading its sums.
+        const BUSY_CORES: (usize, usize) = (8, 256);
+        const BUSY_GPU: (usize, usize) = (512, 128);
+        const BUSY_GPU_FEW_ROWS: (usize, usize) = (2048, 128);
         let (enough_tiles, least_terms) = match caps.is_cpu() {
-            true => (8, 256),
-            false if self.rows <= 8 => (2048, 128),
-            false => (512, 128),
+            true => BUSY_CORES,
+            false if self.has_few_rows() => BUSY_GPU_FEW_ROWS,
+            false => BUSY_GPU,
         };
         let to_fill = (enough_tiles / tiles.max(1)).min(self.terms / least_terms);
         let bytes = 4 * self.batches() * self.rows * self.columns;
@@ -159,10 +168,14 @@ mod tests {
         for (rows, terms, columns) in [(1, 3_000_000, 1), (4096, 1_000_000, 64), (2000, 50_000, 3000)] {
             let y = Shape::new(&[rows, columns]).unwrap();
             let product = Product::new(&layout(&[rows, terms]), &layout(&[terms, columns]), &y);
-            let terms_per_part = product.split(1, &Caps::baseline());
+            let caps = Caps::baseline();
+            let terms_per_part = product.split(product.tiles(product.kernel(&caps)), &caps);
             let parts = terms.div_ceil(terms_per_part);
-            assert!(terms_per_part <= 32_768 && terms_per_part.is_multiple_of(16));
-            assert!(parts * terms_per_part >= terms && (parts - 1) * terms_per_part < terms);
+            assert!(terms_per_part <= MOST_TERMS + 16, "{terms_per_part} terms");
+            // A few terms more or less for each part round to a part more.
+            let least = terms.div_ceil(MOST_TERMS);
+            let fits = 4 * rows * columns * parts <= SCRATCH_BYTES;
+            assert!(fits || parts <= least + 1, "{parts} parts");
         }
     }
 }

@@ -35,7 +35,7 @@ impl Reduction {
             let terms = if inner == 1 && dtype.is_float() {
                 row_terms(outer, left)
             } else {
-                column_terms(outer, left, inner, caps)
+                column_terms(outer, left, inner, caps, dtype.is_float())
             };
             let parts = left.div_ceil(terms).max(1);
             let to = if parts == 1 {
@@ -76,8 +76,9 @@ fn row_terms(rows: usize, columns: usize) -> usize {
 }
 
 /// Terms that one invocation adds up: at most as many as keep the error small, which then grows with
-/// the tree, and fewer where that gives the adapter enough invocations.
-fn column_terms(outer: usize, middle: usize, inner: usize, caps: &Caps) -> usize {
+/// the tree, and fewer where that gives the adapter enough invocations. `by_lines` is whether workgroups may
+/// share a part: see [`Lines`].
+fn column_terms(outer: usize, middle: usize, inner: usize, caps: &Caps, by_lines: bool) -> usize {
     const MOST: usize = 1024;
     const LEAST: usize = 64;
     /// A second pass costs more than this many terms in a row.
@@ -86,7 +87,7 @@ fn column_terms(outer: usize, middle: usize, inner: usize, caps: &Caps) -> usize
         return FEW;
     }
     let units = if inner.is_multiple_of(4) { inner / 4 } else { inner };
-    if let Some(group) = Lines::new(outer, middle, units, caps) {
+    if let Some(group) = Lines::new(outer, middle, units, caps).filter(|_| by_lines) {
         let parts = BUSY_GROUPS / (outer * group.blocks).max(1);
         return middle.div_ceil(parts.max(1)).clamp(LEAST_TURNS * group.lines, MOST * group.lines);
     }
@@ -130,7 +131,7 @@ pub(in crate::ops) fn sum_of_parts(
     caps: &Caps,
     first: impl FnOnce(usize, usize, Operand) -> Dispatch,
 ) -> Result<Lowering> {
-    let terms = column_terms(1, rows, columns, caps);
+    let terms = column_terms(1, rows, columns, caps, false);
     let mut left = rows.div_ceil(terms).max(1);
     if left == 1 {
         return Ok(Kernels::one(first(terms, 1, Operand::Output(0))));
@@ -140,7 +141,7 @@ pub(in crate::ops) fn sum_of_parts(
     kernels.dispatches.push(first(terms, left, Operand::Scratch(0)));
     let mut from = Operand::Scratch(0);
     while left > 1 {
-        let terms = column_terms(1, left, inner, caps);
+        let terms = column_terms(1, left, inner, caps, true);
         let parts = left.div_ceil(terms);
         let to = if parts == 1 {
             Operand::Output(0)
@@ -253,6 +254,24 @@ impl Pass {
             .bytes(),
             bindings,
             workgroups: workgroups(outputs.div_ceil(64)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_invocation_adds_up_few_terms() {
+        let caps = Caps::baseline();
+        for (outer, middle, inner) in [(1, 1 << 24, 1), (1, 100_352, 64), (3, 70_000, 5), (1, 1 << 27, 4)] {
+            assert!(column_terms(outer, middle, inner, &caps, false) <= 1024);
+            // Lines share a part.
+            let terms = column_terms(outer, middle, inner, &caps, true);
+            let units = if inner % 4 == 0 { inner / 4 } else { inner };
+            let lines = Lines::new(outer, middle, units, &caps).map_or(1, |group| group.lines);
+            assert!(terms.div_ceil(lines) <= 1024, "{terms} terms in {lines} lines");
         }
     }
 }
