@@ -124,7 +124,7 @@ impl Chart {
     }
 
     /// Adds a line with one point per epoch, from 1; nothing when there are no values.
-    pub fn over_epochs(mut self, label: &str, values: &[f64]) -> Self {
+    fn over_epochs(mut self, label: &str, values: &[f64]) -> Self {
         self.counts = true;
         self.line(label, values.iter().enumerate().map(|(epoch, &value)| ((epoch + 1) as f64, value)))
     }

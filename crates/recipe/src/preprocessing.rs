@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anygrad_core::{Array, Error, Result};
 use anygrad_data::text::Vocabulary;
-use anygrad_data::{Dataset, Scaling, Table};
+use anygrad_data::{Dataset, Scaling};
 use serde::{Deserialize, Serialize};
 
 use crate::reader::Reader;
@@ -52,7 +52,7 @@ impl Preprocessing {
     /// | images | an image, or a folder of them: a row each, by name |
     /// | idx | an IDX file of images |
     /// | npy, npz | an `.npy` file of features, or an `.npz` archive that holds them under their name |
-    /// | text | a text; each sequence that fits is a row |
+    /// | text | a text; every sequence at the recipe's stride is a row |
     ///
     /// # Errors
     /// The file cannot be read, or is not as the one that was learned: the message names the file, the place in
@@ -60,17 +60,6 @@ impl Preprocessing {
     pub fn features(&self, path: impl AsRef<Path>) -> Result<Array> {
         let vocabulary = self.vocabulary().ok();
         self.apply(&self.reader()?.features(path.as_ref(), vocabulary.as_ref())?)
-    }
-
-    /// The features of a table that was read already.
-    ///
-    /// # Errors
-    /// The model was trained on something else, and those of [`Preprocessing::features`].
-    pub fn features_of(&self, table: &Table) -> Result<Array> {
-        match self.reader()? {
-            Reader::Table { encoder, .. } => self.apply(&encoder.features(table)?),
-            _ => Err(Error::input("the model was not trained on rows of a table")),
-        }
     }
 
     /// New data with targets, as training takes them. Rows that lack a value are left out where training left

@@ -1,9 +1,9 @@
 //! How files are read: what training found out, so that later files are read in the same way.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anygrad_core::{Array, Context, DType, Error, Result};
-use anygrad_data::images::{ImageOptions, read_image, read_image_folder};
+use anygrad_data::images::{ImageOptions, image_files, read_image, read_image_folder};
 use anygrad_data::series::Windows;
 use anygrad_data::text::{self, Vocabulary};
 use anygrad_data::{Dataset, Encoder, Format, Table, Task, load_mnist, numpy, read_idx};
@@ -76,10 +76,12 @@ impl Reader {
                 let mut longer = series.as_f32()?.to_vec();
                 longer.resize((rows + windows.horizon) * columns, 0.0);
                 let series = Array::f32(&[rows + windows.horizon, columns], longer)?;
+                // Every window that fits, the newest too, whatever distance training took.
+                let windows = Windows { stride: 1, ..*windows };
                 Ok(windows.cut(&series, &[0]).context(|| path.display())?.features().clone())
             }
             Reader::Images { images, .. } => {
-                let files = if path.is_dir() { images_in(path)? } else { vec![path.to_owned()] };
+                let files = if path.is_dir() { image_files(path)? } else { vec![path.to_owned()] };
                 let mut values = Vec::new();
                 let mut sizes = Vec::new();
                 for file in &files {
@@ -194,24 +196,6 @@ fn is_archive(path: &Path) -> bool {
 fn one(arrays: Vec<(String, Array)>) -> Result<Array> {
     let found = arrays.into_iter().next().map(|(_, array)| array);
     found.ok_or_else(|| Error::input("no array was read"))
-}
-
-/// The PNG and JPEG files that stand in a folder, by name.
-fn images_in(folder: &Path) -> Result<Vec<PathBuf>> {
-    let unreadable = |error| Error::input(format!("{}: cannot be read: {error}", folder.display()));
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let ending = path.extension().unwrap_or_default();
-        if path.is_file() && ["png", "jpg", "jpeg"].iter().any(|known| ending.eq_ignore_ascii_case(known)) {
-            files.push(path);
-        }
-    }
-    files.sort_unstable();
-    if files.is_empty() {
-        return Err(Error::input(format!("{}: no .png or .jpg stands in the folder", folder.display())));
-    }
-    Ok(files)
 }
 
 /// Images of an IDX file as MNIST is read: `[n, 1, h, w]` from 0 to 1.

@@ -169,6 +169,20 @@ fn images(folder: &Path) -> Result<Vec<PathBuf>> {
     }
 }
 
+/// The PNG and JPEG files that stand in a folder, by name; hidden ones are left out.
+///
+/// # Errors
+/// The folder cannot be read, or there are none.
+pub fn image_files(folder: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
+    let folder = folder.as_ref();
+    let mut files = entries(folder).context(|| folder.display())?;
+    files.retain(|path| path.is_file() && is_image(path));
+    if files.is_empty() {
+        return Err(Error::input(format!("{}: no .png or .jpg stands in the folder", folder.display())));
+    }
+    Ok(files)
+}
+
 fn is_image(path: &Path) -> bool {
     let ending = path.extension().unwrap_or_default();
     ["png", "jpg", "jpeg"].iter().any(|known| ending.eq_ignore_ascii_case(known))

@@ -82,15 +82,7 @@ macro_rules! choice {
             }
 
             fn write(&self) -> Option<$crate::node::Node> {
-                let mut entries = Vec::new();
-                $crate::schema::Section::put(self, &mut entries);
-                match (entries.len(), entries.pop()) {
-                    (1, Some(only)) => Some(only.node),
-                    (_, last) => {
-                        entries.extend(last);
-                        Some($crate::node::Node::of($crate::node::Value::Table(entries)))
-                    }
-                }
+                Some($crate::schema::write_tagged(self))
             }
 
             fn chapter() -> Option<String> {

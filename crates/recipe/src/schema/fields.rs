@@ -136,3 +136,16 @@ impl Fields<'_> {
         }
     }
 }
+
+/// A table of a tag and its keys, or the tag alone where there are no others.
+pub(crate) fn write_tagged(section: &impl Section) -> Node {
+    let mut entries = Vec::new();
+    section.put(&mut entries);
+    match (entries.len(), entries.pop()) {
+        (1, Some(only)) => only.node,
+        (_, last) => {
+            entries.extend(last);
+            Node::of(Value::Table(entries))
+        }
+    }
+}

@@ -11,7 +11,7 @@ mod variants;
 
 pub(crate) use choice::choice;
 pub use columns::{Files, Name, Names, Orders};
-pub(crate) use fields::{Fields, closest, one, read_section, tagged};
+pub(crate) use fields::{Fields, closest, one, read_section, tagged, write_tagged};
 pub(crate) use limits::*;
 pub(crate) use section::section;
 pub(crate) use variants::variants;

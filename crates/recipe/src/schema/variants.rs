@@ -80,15 +80,7 @@ macro_rules! variants {
             }
 
             fn write(&self) -> Option<$crate::node::Node> {
-                let mut entries = Vec::new();
-                $crate::schema::Section::put(self, &mut entries);
-                match (entries.len(), entries.pop()) {
-                    (1, Some(only)) => Some(only.node),
-                    (_, last) => {
-                        entries.extend(last);
-                        Some($crate::node::Node::of($crate::node::Value::Table(entries)))
-                    }
-                }
+                Some($crate::schema::write_tagged(self))
             }
 
             fn chapter() -> Option<String> {

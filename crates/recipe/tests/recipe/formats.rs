@@ -125,10 +125,10 @@ fn a_series_of_several_columns() {
     let scaled = load(folder.path(), &format!("{data}\nnormalize = \"min_max\""));
     let Some(Scaling::MinMax(scale)) = &scaled.preprocessing.targets else { panic!("no scale") };
     assert_eq!((&scale.low[..], &scale.high[..]), (&[0.0, 0.0][..], &[500.0, 500.0][..]));
-    // The last window of new data ends with their last row.
+    // New data have every window that fits: the last ends with their last row.
     let learned = reread(&loaded.preprocessing);
     let x = learned.features(folder.path().join("new.csv")).unwrap();
-    assert_eq!(x, Array::f32(&[1, 2, 2], [1.0, 7.0, 2.0, 8.0]).unwrap());
+    assert_eq!(x, Array::f32(&[2, 2, 2], [1.0, 7.0, 2.0, 8.0, 2.0, 8.0, 3.0, 9.0]).unwrap());
     let error = learned.labelled(folder.path().join("new.csv")).unwrap_err().to_string();
     assert!(error.ends_with("a window of 2 rows and the 2 after it do not fit in 3 rows"), "{error}");
 }
