@@ -4,6 +4,7 @@ mod audit;
 mod bench;
 mod devices;
 mod evaluate;
+mod interrupt;
 mod keygen;
 mod output;
 mod predict;

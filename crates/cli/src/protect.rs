@@ -54,6 +54,12 @@ pub(crate) struct Writing {
 }
 
 impl Writing {
+    pub(crate) fn is_given(&self) -> bool {
+        let Reading { passphrase_file, identity, require } = &self.reading;
+        let files = [passphrase_file, identity, require, &self.sign_with];
+        !self.encrypt_to.is_empty() || files.into_iter().any(Option::is_some)
+    }
+
     pub(crate) fn options(&self) -> Result<RunOptions> {
         let keys = self.reading.keys()?;
         let recipients =

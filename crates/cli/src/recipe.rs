@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anygrad::core::{Error, Result};
@@ -14,8 +13,8 @@ use anygrad::run::{Folder, Outcome, Run};
 use anygrad_examples::options::Arguments as ProgramArguments;
 use clap::Args;
 
-use crate::output;
 use crate::protect::Writing;
+use crate::{interrupt, output};
 
 #[derive(Args, Clone, Debug, Default)]
 #[group(skip)]
@@ -27,7 +26,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Go on with the run of a folder
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["run", "set", "program"])]
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["run", "set", "program", "epochs", "batch_size", "seed"])]
     pub(crate) resume: Option<PathBuf>,
     /// Print a recipe to begin with
     #[arg(long, value_name = "KIND", conflicts_with_all = ["run", "set", "program", "resume"])]
@@ -45,7 +44,8 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Whether anything was asked for that only recipes offer.
     pub(crate) fn is_given(&self) -> bool {
-        self.run.is_some() || !self.set.is_empty() || self.json_lines || self.save_every.is_some()
+        let of_run = self.run.is_some() || !self.set.is_empty() || self.save_every.is_some();
+        of_run || self.json_lines || self.writing.is_given()
     }
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn run(
     refuse(program)?;
     let mut options = arguments.writing.options()?;
     options.save_every = arguments.save_every;
-    let stop = options.stop.clone();
+    interrupt::listen(options.stop.clone())?;
     let talks = !program.quiet && !program.json && !arguments.json_lines;
     let choice = program.adapter.clone().map_or_else(Choice::from_env, Choice::from);
     let session = || pollster::block_on(Session::open_or_interpreter(&choice));
@@ -80,12 +80,6 @@ pub(crate) fn run(
     if talks {
         announce(&run)?;
     }
-    let handler = move || {
-        if stop.swap(true, Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED.into());
-        }
-    };
-    ctrlc::set_handler(handler).map_err(|error| Error::internal(format!("Ctrl-C: {error}")))?;
     let folder = run.folder().to_owned();
     let mut progress: Box<dyn Observer> = match talks {
         true => Box::new(Progress::new()),
@@ -97,9 +91,6 @@ pub(crate) fn run(
     })?;
     tell(&outcome, talks, program.json || arguments.json_lines)
 }
-
-/// What the shell is told of a program that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
 
 /// Arguments that are settings of the recipe under another name.
 fn sets(arguments: &Arguments, program: &ProgramArguments) -> Vec<String> {
@@ -167,7 +158,7 @@ fn tell(outcome: &Outcome, talks: bool, json: bool) -> Result<ExitCode> {
             output::line(format_args!("Stopped; the state is in {}", saved.unwrap_or_default()))?;
             output::line(format_args!("Go on with: anygrad train --resume {folder}"))?;
         }
-        return Ok(ExitCode::from(INTERRUPTED));
+        return Ok(interrupt::code());
     }
     if talks {
         if outcome.end == End::StoppedEarly {

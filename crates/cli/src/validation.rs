@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anygrad::core::{Error, Result};
 use anygrad::gpu::{Choice, Session};
@@ -15,7 +16,8 @@ use anygrad::run::generate::Sampling;
 use anygrad::run::{Assembly, assemble, crossval, explain, generate, load_trainer, sweep};
 use clap::Args;
 
-use crate::output;
+use crate::protect::Reading;
+use crate::{interrupt, output};
 
 /// What all of them take.
 #[derive(Args)]
@@ -54,12 +56,14 @@ pub(crate) struct Crossval {
 
 pub(crate) fn crossval(arguments: &Crossval) -> Result<ExitCode> {
     let recipe = Recipe::read(&arguments.recipe, &arguments.given.sets)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    interrupt::listen(Arc::clone(&stop))?;
     let found = pollster::block_on(async {
         let session = arguments.given.session().await?;
         let mut told = |fold: &crossval::FoldScores| {
             eprintln!("fold {} of {}: loss {:.4}", fold.fold, arguments.folds, fold.scores.loss);
         };
-        crossval::cross_validate(&recipe, arguments.folds, &session, interrupt()?, &mut told).await
+        crossval::cross_validate(&recipe, arguments.folds, &session, &stop, &mut told).await
     })?;
     tell(&found.table(), &found, arguments.json.as_deref(), arguments.csv.as_deref())?;
     done(found.done.len(), found.folds, "folds")
@@ -97,6 +101,8 @@ pub(crate) fn sweep(arguments: &Sweep) -> Result<ExitCode> {
         }
         [] => many::grid(&recipe, &axes(&arguments.grid)?)?,
     };
+    let stop = Arc::new(AtomicBool::new(false));
+    interrupt::listen(Arc::clone(&stop))?;
     let found = pollster::block_on(async {
         let session = arguments.given.session().await?;
         let mut told = |run: &sweep::Run| {
@@ -107,7 +113,7 @@ pub(crate) fn sweep(arguments: &Sweep) -> Result<ExitCode> {
             };
             eprintln!("run {} of {}: {}: {outcome}", run.number, variants.len(), run.sets.join(" "));
         };
-        sweep::sweep(&recipe, &variants, &session, interrupt()?, &mut told).await
+        sweep::sweep(&recipe, &variants, &session, &stop, &mut told).await
     })?;
     tell(&found.table(), &found, arguments.json.as_deref(), arguments.csv.as_deref())?;
     done(found.runs.len(), found.variants, "runs")
@@ -129,26 +135,11 @@ fn tell(
 
 /// What was stopped ends as a program that was interrupted does.
 fn done(done: usize, wanted: usize, what: &str) -> Result<ExitCode> {
-    /// 128 and the number of the signal.
-    const INTERRUPTED: u8 = 130;
     if done == wanted {
         return Ok(ExitCode::SUCCESS);
     }
     output::line(format_args!("stopped: {done} of {wanted} {what} are done"))?;
-    Ok(ExitCode::from(INTERRUPTED))
-}
-
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-/// Set by Ctrl-C: what runs ends between two steps. A second one ends the program at once.
-fn interrupt() -> Result<&'static AtomicBool> {
-    let handler = || {
-        if INTERRUPTED.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    };
-    ctrlc::set_handler(handler).map_err(|error| Error::input(format!("Ctrl-C cannot be heard: {error}")))?;
-    Ok(&INTERRUPTED)
+    Ok(interrupt::code())
 }
 
 #[derive(Args)]
@@ -171,6 +162,8 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "FOLDER", default_value = "explained")]
     output: PathBuf,
     #[command(flatten)]
+    reading: Reading,
+    #[command(flatten)]
     given: Given,
 }
 
@@ -187,7 +180,8 @@ pub(crate) fn explain(arguments: &Explain) -> Result<ExitCode> {
     };
     let found = pollster::block_on(async {
         let session = arguments.given.session().await?;
-        let (recipe, assembly) = trained(&arguments.run, &arguments.given.sets, &session).await?;
+        let (recipe, assembly) =
+            trained(&arguments.run, &arguments.given.sets, &arguments.reading, &session).await?;
         explain::explain(&recipe, &assembly, arguments.input.as_deref(), &question).await
     })?;
     let folder = &arguments.output;
@@ -207,12 +201,19 @@ pub(crate) fn explain(arguments: &Explain) -> Result<ExitCode> {
 }
 
 /// A trained model: that of a run folder, or of a recipe, which is trained here.
-async fn trained(run: &Path, sets: &[String], session: &Session) -> Result<(Recipe, Assembly)> {
+async fn trained(
+    run: &Path,
+    sets: &[String],
+    reading: &Reading,
+    session: &Session,
+) -> Result<(Recipe, Assembly)> {
     if run.is_dir() {
         if let Some(set) = sets.first() {
             return Err(Error::input(format!("--set {set}: the run in a folder is what it is")));
         }
-        return Ok((Recipe::read(run.join("recipe.toml"), &[])?, load_trainer(run, session)?));
+        let (recipe, assembly, refused) = load_trainer(run, session, reading.keys()?, reading.required()?)?;
+        refused.iter().for_each(|refused| eprintln!("not used: {refused}"));
+        return Ok((recipe, assembly));
     }
     let recipe = Recipe::read(run, sets)?;
     let mut assembly = assemble(&recipe, session)?;
@@ -243,6 +244,8 @@ pub(crate) struct Generate {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     #[command(flatten)]
+    reading: Reading,
+    #[command(flatten)]
     given: Given,
 }
 
@@ -255,7 +258,8 @@ pub(crate) fn generate(arguments: &Generate) -> Result<ExitCode> {
     };
     let text = pollster::block_on(async {
         let session = arguments.given.session().await?;
-        let (recipe, mut assembly) = trained(&arguments.run, &arguments.given.sets, &session).await?;
+        let (recipe, mut assembly) =
+            trained(&arguments.run, &arguments.given.sets, &arguments.reading, &session).await?;
         generate::generate(&recipe, &mut assembly, &arguments.prompt, &how).await
     })?;
     output::line(format_args!("{}{text}", arguments.prompt))?;

@@ -134,6 +134,8 @@ fn what_cannot_be_trained_is_told() {
         (&["train", "lime.toml"][..], "lime.toml: cannot be read"),
         (&["train", "perceptron"], "neither the file of a recipe nor a program"),
         (&["train", "cnn", "--run", "there"], "--run, --set and the like are for recipes"),
+        (&["train", "cnn", "--encrypt-to", "age1x"], "--run, --set and the like are for recipes"),
+        (&["train", "--resume", "full", "--epochs", "9"], "cannot be used with"),
         (&["train", "line.toml", "--set", "training.epoch=3"], "did you mean `epochs`?"),
         (&["train", "line.toml", "--plot", "p.png"], "--plot is for the four programs"),
         (&["train", "line.toml", "--run", "full"], "full: is there already"),

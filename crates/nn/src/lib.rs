@@ -45,5 +45,5 @@ pub use schedule::{Plateau, PlateauStanding, Schedule};
 pub use scope::{Mode, Parameter, Role, Row, Scope};
 pub use train::{
     Drawn, EarlyStopping, End, Epoch, FitOptions, History, Observer, Position, Recover, Recovery, RowShape,
-    Scores, Silent, Start, Step, TrainProgress, TrainState, Trainer, Watch, Wish,
+    Scores, Silent, Start, Step, TrainProgress, TrainState, Trainer, Watch, Wish, higher_is_better,
 };

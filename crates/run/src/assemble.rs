@@ -1,7 +1,6 @@
 //! From a recipe to what trains.
 
 use anygrad_core::Result;
-use anygrad_data::Augmentation;
 use anygrad_gpu::Session;
 use anygrad_nn::{FitOptions, Loss, Trainer};
 use anygrad_recipe::{Loaded, Recipe, Sizes};
@@ -27,12 +26,9 @@ pub fn assemble(recipe: &Recipe, session: &Session) -> Result<Assembly> {
 /// As [`assemble`], of data that are loaded.
 ///
 /// # Errors
-/// Those of [`Recipe::build`]; an augmentation that does not suit the data.
+/// Those of [`Recipe::build`].
 pub fn assemble_with(recipe: &Recipe, session: &Session, loaded: Loaded) -> Result<Assembly> {
     let made = trainer_of(recipe, session, &loaded.sizes)?;
-    if let Some(augmentation) = &made.augmentation {
-        augmentation.shape(&loaded.training.features().shape())?;
-    }
     Ok(Assembly { trainer: made.trainer, loaded, options: made.options })
 }
 
@@ -41,13 +37,12 @@ pub(crate) struct Made {
     pub(crate) trainer: Trainer,
     pub(crate) options: FitOptions,
     pub(crate) loss: Loss,
-    augmentation: Option<Augmentation>,
 }
 
 pub(crate) fn trainer_of(recipe: &Recipe, session: &Session, sizes: &Sizes) -> Result<Made> {
     let parts = recipe.build(sizes)?;
     let (options, loss) = (parts.options(), parts.loss.clone());
-    let (augmentation, transform) = (parts.augmentation(), parts.transform());
+    let transform = parts.transform();
     let mut trainer = Trainer::new(session.clone(), parts.model, parts.loss, parts.optimizer)
         .seed(parts.training.seed)
         .metrics(&parts.metrics);
@@ -60,5 +55,5 @@ pub(crate) fn trainer_of(recipe: &Recipe, session: &Session, sizes: &Sizes) -> R
     if let Some(plateau) = parts.plateau {
         trainer = trainer.plateau(plateau);
     }
-    Ok(Made { trainer, options, loss, augmentation })
+    Ok(Made { trainer, options, loss })
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use anygrad_core::{Error, Result};
+use anygrad_data::Dataset;
 use serde::{Deserialize, Serialize};
 
 /// What is noted about a run beside its figures. What is not known is empty.
@@ -50,6 +52,24 @@ pub struct DataInfo {
     pub split: String,
     /// The parts: training, validation, test.
     pub parts: Vec<DataPart>,
+}
+
+impl DataInfo {
+    /// Whether a part is what the model was trained beside; a part that was not noted is not told.
+    ///
+    /// # Errors
+    /// It is another: the message has both fingerprints.
+    pub(crate) fn check(&self, name: &str, part: Option<&Dataset>) -> Result<()> {
+        let Some(noted) = self.parts.iter().find(|noted| noted.name == name) else { return Ok(()) };
+        let is = part.map_or_else(|| "not there".to_owned(), Dataset::fingerprint);
+        if noted.fingerprint.is_empty() || noted.fingerprint == is {
+            return Ok(());
+        }
+        Err(Error::input(format!(
+            "the data have changed since the run began: the fingerprint of the {name} part was {}, now it is {is}",
+            noted.fingerprint
+        )))
+    }
 }
 
 /// A part of the data.

@@ -73,7 +73,10 @@ impl Observer for Keeper<'_> {
     fn on_epoch_end(&mut self, epoch: &Epoch) -> ControlFlow<()> {
         let written = self.record.epoch(epoch);
         self.take(written);
-        self.due = epoch.number.is_multiple_of(self.every_epochs) || epoch.number == self.last_epoch;
+        // The best one is worth a file of its own: it is what evaluation and prediction take.
+        self.due = epoch.number.is_multiple_of(self.every_epochs)
+            || epoch.number == self.last_epoch
+            || self.record.is_best();
         self.inner.on_epoch_end(epoch)
     }
 }

@@ -149,10 +149,13 @@ impl Saved {
     /// The test part of the recipe; what the model was trained beside.
     ///
     /// # Errors
-    /// Those of [`Recipe::load`](anygrad_recipe::Recipe::load); the recipe has no test part.
+    /// Those of [`Recipe::load`](anygrad_recipe::Recipe::load); the recipe has no test part, or its data have
+    /// changed since.
     pub fn test_part(&self) -> Result<Dataset> {
         let none = || Error::input("the recipe has no test part: give data of your own with --data");
-        self.recipe.load()?.test.ok_or_else(none)
+        let test = self.recipe.load()?.test.ok_or_else(none)?;
+        self.info.data.check("test", Some(&test))?;
+        Ok(test)
     }
 }
 

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
 
 use anygrad_core::Result;
-use anygrad_nn::{Epoch, History, Metric, TrainProgress, TrainState};
+use anygrad_nn::{Epoch, History, TrainProgress, TrainState, higher_is_better};
 use anygrad_store::audit::{AUDIT, AuditLog, CHECKPOINT, CHECKPOINTS, Event, user};
-use anygrad_store::{Checkpoint, Checkpoints, Goal, Options};
+use anygrad_store::{Checkpoint, Checkpoints, Goal, Lock, Options};
 use serde_json::{Value, json};
 
 use crate::folder::{Folder, HISTORY, METRICS, RUN};
-use crate::report::metrics_csv;
+use crate::report::{best, metrics_csv};
 use crate::{RunInfo, RunOptions};
 
 /// Where a checkpoint's metadata hold the numbers of the training's state.
@@ -30,15 +30,13 @@ pub(crate) struct Record {
     begun: Instant,
     seconds_before: f64,
     saved: Option<(PathBuf, TrainProgress)>,
+    /// Whether checkpoints are encrypted to others: what is written cannot be read here.
+    pub(crate) for_others: bool,
 }
 
 /// Which is better, by the name of a figure in a history.
 pub(crate) fn goal(monitor: &str) -> Goal {
-    let name = monitor.strip_prefix("val_").unwrap_or(monitor);
-    match name.parse::<Metric>() {
-        Ok(metric) if metric.higher_is_better() => Goal::Most,
-        _ => Goal::Least,
-    }
+    if higher_is_better(monitor) { Goal::Most } else { Goal::Least }
 }
 
 impl Record {
@@ -51,6 +49,7 @@ impl Record {
         options: RunOptions,
     ) -> Result<Self> {
         let RunOptions { lock, keys, sign_with, require, .. } = options;
+        let for_others = matches!(lock, Lock::Recipients(_)) && keys.identities.is_empty();
         let kept = Options { keep_last: keep, goal: goal(&monitor), lock, keys, sign_with, require };
         Ok(Record {
             checkpoints: Checkpoints::new(folder.file(CHECKPOINTS), kept)?,
@@ -63,6 +62,7 @@ impl Record {
             who: user(),
             begun: Instant::now(),
             saved: None,
+            for_others,
             folder,
         })
     }
@@ -77,6 +77,12 @@ impl Record {
     pub(crate) fn epoch(&mut self, epoch: &Epoch) -> Result<()> {
         self.history.epochs.push(epoch.clone());
         self.write()
+    }
+
+    /// Whether the last epoch is the best so far by the figure that is watched.
+    pub(crate) fn is_best(&self) -> bool {
+        let last = self.history.epochs.last().map(|epoch| epoch.number);
+        last.is_some() && best(&self.history, Some(&self.monitor)) == last
     }
 
     /// Writes history and circumstances as they are now.
@@ -101,7 +107,7 @@ impl Record {
         // A state in the midst of an epoch has no figures.
         let is_between = state.progress.position.is_none();
         let epoch = self.history.epochs.iter().find(|epoch| epoch.number == state.progress.epochs);
-        let score = epoch.filter(|_| is_between).and_then(|epoch| figure(epoch, &self.monitor));
+        let score = epoch.filter(|_| is_between).and_then(|epoch| epoch.figure(&self.monitor));
         let checkpoint = Checkpoint { tensors: state.tensors.clone(), meta };
         let saved = self.checkpoints.save(state.progress.steps, &checkpoint, score)?;
         self.note(CHECKPOINT, saved.event())?;
@@ -117,14 +123,6 @@ impl Record {
     /// The last file that holds a state.
     pub(crate) fn saved(&self) -> Option<&PathBuf> {
         self.saved.as_ref().map(|(path, _)| path)
-    }
-}
-
-/// A figure of an epoch: `loss`, `val_accuracy`.
-fn figure(epoch: &Epoch, name: &str) -> Option<f64> {
-    match name.strip_prefix("val_") {
-        Some(name) => epoch.validation.as_ref()?.figure(name),
-        None => epoch.train.figure(name),
     }
 }
 

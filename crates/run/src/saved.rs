@@ -57,6 +57,8 @@ pub struct Saved {
     pub loss: Loss,
     /// What the model knows of its data.
     pub sizes: Sizes,
+    /// Under what circumstances it was trained.
+    pub info: RunInfo,
     /// The checkpoint.
     pub checkpoint: PathBuf,
     /// Checkpoints that would have come before it and cannot be used, and why.
@@ -76,7 +78,7 @@ impl Saved {
         keys: Keys,
         require: Option<PublicKey>,
     ) -> Result<Self> {
-        let (folder, recipe, found) = find(path, which, keys, require)?;
+        let (folder, recipe, info, found) = find(path, which, keys, require)?;
         let state = state_of(&found, &recipe)?;
         let sizes = sizes_of(&found)?;
         let missing = || Error::input(format!("{}: is not there", folder.file(PREPROCESSING).display()));
@@ -84,17 +86,17 @@ impl Saved {
         let Made { mut trainer, loss, .. } = trainer_of(&recipe, session, &sizes)?;
         trainer.restore(&state).map_err(|error| error.context(found.path.display()))?;
         let refused = found.refused.iter().map(ToString::to_string).collect();
-        Ok(Saved { trainer, recipe, preprocessing, loss, sizes, checkpoint: found.path, refused })
+        Ok(Saved { trainer, recipe, preprocessing, loss, sizes, info, checkpoint: found.path, refused })
     }
 }
 
-/// A folder's recipe and checkpoint.
+/// A folder's recipe, circumstances and checkpoint.
 fn find(
     path: &Path,
     which: Which,
     keys: Keys,
     require: Option<PublicKey>,
-) -> Result<(Folder, Recipe, Loaded)> {
+) -> Result<(Folder, Recipe, RunInfo, Loaded)> {
     let folder = Folder::open(path)?;
     let recipe = folder.recipe()?;
     let info: RunInfo = folder.read_json(RUN)?.unwrap_or_default();
@@ -103,20 +105,29 @@ fn find(
     let mut checkpoints = Checkpoints::new(folder.file(CHECKPOINTS), options)?;
     let none = || Error::input(format!("{}: there is no checkpoint yet", folder.file(CHECKPOINTS).display()));
     let found = which.find(&mut checkpoints)?.ok_or_else(none)?;
-    Ok((folder, recipe, found))
+    Ok((folder, recipe, info, found))
 }
 
-/// The trainer of a run folder as its best checkpoint has it, or the newest where none has a score, with the
-/// data of its recipe. The checkpoint is not encrypted.
+/// The recipe of a run folder and its trainer as the best checkpoint has it, or the newest where none has a
+/// score, with the data of the recipe; and the checkpoints that would have come before it and cannot be used.
 ///
 /// # Errors
-/// Those of [`Saved::open`] and [`assemble()`](crate::assemble()).
-pub fn load_trainer(path: &Path, session: &Session) -> Result<Assembly> {
-    let (_, recipe, found) = find(path, Which::Best, Keys::default(), None)?;
+/// Those of [`Saved::open`] and [`assemble()`](crate::assemble()); the data have changed since.
+pub fn load_trainer(
+    path: &Path,
+    session: &Session,
+    keys: Keys,
+    require: Option<PublicKey>,
+) -> Result<(Recipe, Assembly, Vec<String>)> {
+    let (_, recipe, info, found) = find(path, Which::Best, keys, require)?;
     let mut assembly = assemble(&recipe, session)?;
+    let loaded = &assembly.loaded;
+    info.data.check("training", Some(&loaded.training))?;
+    info.data.check("validation", loaded.validation.as_ref())?;
+    info.data.check("test", loaded.test.as_ref())?;
     let restored = assembly.trainer.restore(&state_of(&found, &recipe)?);
     restored.map_err(|error| error.context(found.path.display()))?;
-    Ok(assembly)
+    Ok((recipe, assembly, found.refused.iter().map(ToString::to_string).collect()))
 }
 
 /// The state in a checkpoint of this recipe.

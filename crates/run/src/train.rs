@@ -252,8 +252,8 @@ impl Run {
     }
 }
 
-/// The figures on the test part, of the best checkpoint; of the model as it stands where none can be read
-/// here, as when they are encrypted to others.
+/// The figures on the test part, of the best checkpoint; of the model as it stands where checkpoints are
+/// encrypted to others, and none can be read here.
 async fn test_scores(
     trainer: &mut Trainer,
     record: &mut Record,
@@ -262,7 +262,8 @@ async fn test_scores(
 ) -> Result<Tested> {
     let recipe = record.folder.recipe()?;
     let mut checkpoint = None;
-    if let Ok(Some(best)) = Which::Best.find(&mut record.checkpoints) {
+    let best = if record.for_others { None } else { Which::Best.find(&mut record.checkpoints)? };
+    if let Some(best) = best {
         trainer.restore(&state_of(&best, &recipe)?)?;
         checkpoint = best.path.file_name().map(|name| name.to_string_lossy().into_owned());
     }

@@ -229,6 +229,9 @@ fn a_model_is_read_back_and_predicts_without_its_data() {
     assert!(header.starts_with("class,p(") && header.contains("\"p(snow, wet)\""), "{header}");
     let sum: f32 = with_targets.rows[0][1..].iter().map(|cell| cell.parse::<f32>().unwrap()).sum();
     assert!((sum - 1.0).abs() < 1e-5);
+    std::fs::write(&rows, text.replacen("snow, wet", "sun", 60)).unwrap();
+    let error = saved.test_part().unwrap_err().to_string();
+    assert!(error.contains("the fingerprint of the test part was"), "{error}");
     std::fs::write(&input, "a\n1\n").unwrap();
     let error = block_on(saved.predict(&input)).unwrap_err().to_string();
     assert!(error.contains("no column \"b\" among the 1 columns a"), "{error}");

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::scores::Scores;
 use super::state::TrainState;
+use crate::Metric;
 
 /// What one epoch gave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,6 +16,22 @@ pub struct Epoch {
     pub train: Scores,
     /// On the validation data, after the last step.
     pub validation: Option<Scores>,
+}
+
+impl Epoch {
+    /// A figure by its name, that of the validation part with `val_` before it: `loss`, `val_accuracy`.
+    pub fn figure(&self, name: &str) -> Option<f64> {
+        match name.strip_prefix("val_") {
+            Some(name) => self.validation.as_ref()?.figure(name),
+            None => self.train.figure(name),
+        }
+    }
+}
+
+/// Whether a larger figure of this name, as [`Epoch::figure`] takes it, is better.
+pub fn higher_is_better(figure: &str) -> bool {
+    let name = figure.strip_prefix("val_").unwrap_or(figure);
+    name.parse().is_ok_and(|metric: Metric| metric.higher_is_better())
 }
 
 /// Why a call of `fit` ended.

@@ -20,7 +20,7 @@ mod sums;
 mod tune;
 
 pub use early::{EarlyStopping, Watch};
-pub use history::{End, Epoch, History, Observer, Recovery, Silent, Start, Step, Wish};
+pub use history::{End, Epoch, History, Observer, Recovery, Silent, Start, Step, Wish, higher_is_better};
 pub use options::{Drawn, FitOptions};
 pub use recover::Recover;
 pub use scores::Scores;

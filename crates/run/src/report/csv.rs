@@ -3,7 +3,7 @@
 use anygrad_core::{Error, Result};
 use anygrad_nn::History;
 
-use super::figures::{figure, names};
+use super::figures::names;
 
 /// One row for each epoch: its number, the figures of the training part, those of the validation part with `val_`
 /// before their names. What an epoch does not have is empty; figures are written so that reading gives the
@@ -20,7 +20,7 @@ pub fn metrics_csv(history: &History) -> String {
         table += &epoch.number.to_string();
         for name in train.iter().chain(&validation) {
             table.push(',');
-            if let Some(x) = figure(epoch, name) {
+            if let Some(x) = epoch.figure(name) {
                 table += &format!("{x:?}");
             }
         }

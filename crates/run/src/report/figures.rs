@@ -1,6 +1,6 @@
 //! Figures by name, and as people read them.
 
-use anygrad_nn::{Epoch, History, Metric};
+use anygrad_nn::{History, higher_is_better};
 use anygrad_plot::number;
 
 /// The names of the figures of the training part, then of the validation part, there with `val_` before them, in the
@@ -23,27 +23,13 @@ pub(super) fn names(history: &History) -> (Vec<String>, Vec<String>) {
     (train, validation)
 }
 
-/// A figure of an epoch by its name, with `val_` before it for the validation part.
-pub(super) fn figure(epoch: &Epoch, name: &str) -> Option<f64> {
-    match name.strip_prefix("val_") {
-        Some(name) => epoch.validation.as_ref()?.figure(name),
-        None => epoch.train.figure(name),
-    }
-}
-
-/// Whether a larger figure of this name is better.
-fn higher_is_better(name: &str) -> bool {
-    let name = name.strip_prefix("val_").unwrap_or(name);
-    name.parse().is_ok_and(|metric: Metric| metric.higher_is_better())
-}
-
 /// The first epoch in which a figure was best: by default the loss on the validation part, or else on the training
 /// part. Figures that are not finite are no candidates.
-pub(super) fn best(history: &History, monitor: Option<&str>) -> Option<u64> {
+pub(crate) fn best(history: &History, monitor: Option<&str>) -> Option<u64> {
     let validated = history.epochs.iter().any(|epoch| epoch.validation.is_some());
     let name = monitor.unwrap_or(if validated { "val_loss" } else { "loss" });
     let sign = if higher_is_better(name) { -1.0 } else { 1.0 };
-    let figures = history.epochs.iter().filter_map(|epoch| Some((epoch.number, sign * figure(epoch, name)?)));
+    let figures = history.epochs.iter().filter_map(|epoch| Some((epoch.number, sign * epoch.figure(name)?)));
     let finite = figures.filter(|(_, x)| x.is_finite());
     finite.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(number, _)| number)
 }
@@ -105,7 +91,7 @@ pub(super) fn grouped(count: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use anygrad_nn::Scores;
+    use anygrad_nn::{Epoch, Scores};
 
     use super::*;
 

@@ -35,6 +35,7 @@ use anygrad_nn::{End, History, Scores};
 use anygrad_store::audit::Head;
 
 pub use csv::{history_json, metrics_csv};
+pub(crate) use figures::best;
 pub use folder::{PAGE, PLOTS};
 pub use plots::Plot;
 pub use tested::{Compared, Curve, Tested};
@@ -100,7 +101,7 @@ impl Report {
 
     /// The epoch whose figures stand for the run: whose parameters were restored, or else the best.
     fn best_epoch(&self) -> Option<u64> {
-        self.history.restored.or_else(|| figures::best(&self.history, self.info.monitor.as_deref()))
+        self.history.restored.or_else(|| best(&self.history, self.info.monitor.as_deref()))
     }
 
     /// The scores that stand for the run, if they have what is wanted: those of the test part, or else of

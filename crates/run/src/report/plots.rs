@@ -4,7 +4,7 @@ use anygrad_core::Result;
 use anygrad_nn::Scores;
 use anygrad_plot::{Chart, Matrix, Picture};
 
-use super::figures::{figure, names, readable, words};
+use super::figures::{names, readable, words};
 use super::{Compared, Report};
 
 /// A picture.
@@ -81,7 +81,7 @@ impl Report {
         for metric in metrics {
             let values = |name: &str| -> Vec<(u64, f64)> {
                 let epochs = self.history.epochs.iter();
-                epochs.filter_map(|epoch| Some((epoch.number, figure(epoch, name)?))).collect()
+                epochs.filter_map(|epoch| Some((epoch.number, epoch.figure(name)?))).collect()
             };
             let chart = match metric.as_str() {
                 "loss" => Chart::losses(&[], &[]),

@@ -5,7 +5,7 @@ use std::fmt;
 use anygrad_nn::End;
 use anygrad_plot::number;
 
-use super::figures::{duration, figure, grouped, names, readable};
+use super::figures::{duration, grouped, names, readable};
 use super::page::Page;
 use super::plots::{MOST_CLASSES, counts};
 use super::{Report, Told};
@@ -59,7 +59,7 @@ impl Report {
         page.heading("Curves")?;
         if let Some(best) = self.best_epoch() {
             let why = match self.history.restored {
-                Some(_) => "whose parameters the model has".to_owned(),
+                Some(_) => "whose parameters were restored".to_owned(),
                 None => format!("the best by {}", self.info.monitor.as_deref().unwrap_or("the loss")),
             };
             page.paragraph("faint", format_args!("The dashed line is epoch {best}, {why}."))?;
@@ -84,7 +84,7 @@ impl Report {
         let head: Vec<&str> = std::iter::once("Epoch").chain(heads.iter().map(String::as_str)).collect();
         let cell = |figure: Option<f64>| figure.map_or(String::new(), number);
         let row = |epoch: &anygrad_nn::Epoch| {
-            let figures = columns.iter().map(|name| cell(figure(epoch, name)));
+            let figures = columns.iter().map(|name| cell(epoch.figure(name)));
             std::iter::once(epoch.number.to_string()).chain(figures).collect()
         };
         let rows: Vec<Vec<String>> = epochs.iter().map(row).collect();

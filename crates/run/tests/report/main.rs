@@ -68,7 +68,7 @@ fn a_page_tells_all_there_is() {
             "<dt>Best epoch</dt><dd>20 of 30</dd>",
             "<dt>Time</dt><dd>1 min 23 s</dd>",
             "Figures of the test part.",
-            "The dashed line is epoch 20, whose parameters the model has.",
+            "The dashed line is epoch 20, whose parameters were restored.",
             "<th>Loss (validation)</th>",
             "<tr class=\"best\"><td>20</td>",
             "<tr><td>versicolor</td><td>0.",

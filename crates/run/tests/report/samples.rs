@@ -60,7 +60,7 @@ fn info(model: &str, parts: [u64; 3]) -> RunInfo {
         device_bytes: Some(52_428_800),
         kernels: vec![
             kernel("conv_rows", "conv+bias+relu", 12_345, 1234.5678),
-            kernel("matmul_tiles", "matmul+add", 4_115, 301.25),
+            kernel("matmul_block_64x64", "matmul+add", 4_115, 301.25),
             kernel("adam_pack", "adam", 823, 12.5),
         ],
         ..RunInfo::default()

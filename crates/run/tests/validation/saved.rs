@@ -1,7 +1,7 @@
 use anygrad_gpu::Session;
 use anygrad_nn::Silent;
 use anygrad_run::{Assembly, assemble, load_trainer};
-use anygrad_store::{Checkpoint, Checkpoints, Options};
+use anygrad_store::{Checkpoint, Checkpoints, Keys, Options};
 
 use crate::{LINE, given};
 
@@ -10,7 +10,8 @@ fn a_model_comes_back_from_the_folder_of_its_run() {
     let given = given(LINE, &[]);
     let folder = given.folder.path();
     let session = Session::interpreter();
-    let error = load_trainer(folder, &session).err().unwrap().to_string();
+    let load = |session: &Session| load_trainer(folder, session, Keys::default(), None);
+    let error = load(&session).err().unwrap().to_string();
     assert!(error.contains("there is no checkpoint"), "{error}");
 
     let Assembly { mut trainer, loaded, options } = assemble(&given.recipe, &session).unwrap();
@@ -25,7 +26,9 @@ fn a_model_comes_back_from_the_folder_of_its_run() {
         .save(1, &saved, Some(0.5))
         .unwrap();
 
-    let mut back = load_trainer(folder, &Session::interpreter()).unwrap();
+    let (recipe, mut back, refused) = load(&Session::interpreter()).unwrap();
+    assert_eq!(recipe.to_toml(), given.recipe.to_toml());
+    assert!(refused.is_empty());
     let x = loaded.test.as_ref().unwrap().features();
     let wanted = pollster::block_on(trainer.predict(x, 8)).unwrap();
     assert_eq!(pollster::block_on(back.trainer.predict(x, 8)).unwrap(), wanted);
