@@ -3,6 +3,7 @@
 //!
 //! - [`nn`]: layers, losses, optimizers and the trainer: where most programs begin;
 //! - [`data`]: loaders and generated data sets; [`recipe`]: a training as a TOML file; [`run`]: what it leaves behind;
+//! - [`onnx`]: models in and out;
 //! - [`store`]: checkpoints, encryption, signatures and the audit log; [`explain`]: what a model's
 //!   predictions rest on;
 //! - [`gpu`]: adapters and sessions; [`verify`] certifies an adapter, [`perf`] measures it;
@@ -36,6 +37,7 @@ pub use anygrad_explain as explain;
 pub use anygrad_gpu as gpu;
 pub use anygrad_graph as graph;
 pub use anygrad_nn as nn;
+pub use anygrad_onnx as onnx;
 pub use anygrad_perf as perf;
 pub use anygrad_plan as plan;
 pub use anygrad_recipe as recipe;

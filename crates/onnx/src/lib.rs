@@ -1,0 +1,3 @@
+//! ONNX models in and out.
+
+pub mod proto;
