@@ -1,3 +1,25 @@
 //! ONNX models in and out.
+//!
+//! A [`Model`] is read from a file and checked. A [`Runner`] runs it on a session, with a plan for each set of
+//! shapes; [`Model::import`] makes it a part of somebody's graph, with parameters as states that can be trained.
 
+mod bound;
+mod element;
+mod external;
+mod host;
+mod import;
+mod model;
+mod node;
+mod ops;
 pub mod proto;
+mod run;
+pub mod suite;
+mod tensor;
+mod value;
+
+pub use bound::Weights;
+pub use element::Element;
+pub use host::{Data, Host};
+pub use model::{Dim, Model, NEWEST_OPSET, Port, Unsupported};
+pub use run::{Item, Runner};
+pub use tensor::encode;

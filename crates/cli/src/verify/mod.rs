@@ -1,6 +1,7 @@
 //! `anygrad verify`
 
 mod cases;
+mod onnx;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,6 +35,9 @@ pub(crate) struct Arguments {
     /// Run the cases of this folder instead, in the format refcase/1
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["ops", "quick", "fuzz", "html"])]
     cases: Option<PathBuf>,
+    /// Run the models below these folders instead: `model.onnx` beside `test_data_set_*/input_*.pb` and `output_*.pb`
+    #[arg(long, value_name = "FOLDER", num_args = 1.., conflicts_with_all = ["ops", "quick", "fuzz", "html", "cases"])]
+    onnx: Vec<PathBuf>,
     /// A number, `software`, `cpu`, or a part of an adapter's name
     #[arg(long, value_name = "ADAPTER")]
     adapter: Option<String>,
@@ -61,6 +65,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         return cases::run(folder, &arguments.choice(), arguments.json.as_deref(), &arguments.costs);
     }
     let choice = arguments.choice();
+    if !arguments.onnx.is_empty() {
+        return onnx::run(&arguments.onnx, &choice, arguments.json.as_deref());
+    }
     let recorder = arguments.costs.recorder();
     // With all kernels, whatever was found earlier.
     let open = || {
