@@ -51,7 +51,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("anygrad-explain", &["anygrad-core", "anygrad-gpu", "anygrad-graph", "anygrad-nn"]),
     ("anygrad-plot", &["anygrad-core"]),
-    ("anygrad-onnx", &["anygrad-core", "anygrad-gpu", "anygrad-graph"]),
+    ("anygrad-onnx", &["anygrad-core", "anygrad-gpu", "anygrad-graph", "anygrad-nn"]),
     ("anygrad-examples", &["anygrad", "anygrad-plot"]),
     ("anygrad-cli", &["anygrad", "anygrad-examples", "anygrad-plot"]),
     ("anygrad-benches", &["anygrad"]),

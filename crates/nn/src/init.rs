@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use anygrad_core::{Array, DType, Random, Shape};
 
 /// How a parameter starts.
@@ -16,6 +18,8 @@ pub enum Init {
     Ones,
     /// All the same number.
     Constant(f64),
+    /// These numbers, as many as the parameter has: of a model that was trained before.
+    Given(Arc<Array>),
     /// Equal parts of the last axis, each of one number: an LSTM's bias starts as 0, 1, 0, 0.
     Blocks(Vec<f64>),
     /// Uniform between two numbers.
@@ -65,6 +69,7 @@ impl Init {
             Init::Zeros => vec![0.0; count],
             Init::Ones => vec![1.0; count],
             Init::Constant(value) => vec![value; count],
+            Init::Given(ref array) => array.to_f64(),
             Init::Blocks(ref values) => {
                 let width = sizes.last().copied().unwrap_or(1);
                 let block = |column: usize| values.get(column * values.len() / width.max(1));

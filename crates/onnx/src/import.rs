@@ -11,12 +11,11 @@ use std::sync::Arc;
 use anygrad_core::{Error, Result};
 use anygrad_graph::{Graph, Interpreter, Origin, Precision, Tensor};
 
-use crate::bound::is_parameter;
 use crate::model::{Model, Opsets, Unsupported, domain, full_name, opsets};
 use crate::node::Node;
 use crate::proto::{AttributeProto, FunctionProto, GraphProto, NodeProto};
 use crate::value::{Outputs, Stop, Value, wrong};
-use crate::{Element, Host, Weights, ops, tensor};
+use crate::{Element, Host, ops, tensor};
 
 /// Functions that call functions, and graphs inside of nodes: more levels than any model has.
 const DEEPEST: usize = 64;
@@ -47,11 +46,19 @@ impl<'g> Scope<'_, 'g> {
     }
 }
 
+/// What an initializer becomes in the graph, where it is more than constant numbers.
+pub(crate) type Parameter<'a, 'g> = dyn Fn(&str, &Host) -> Option<Tensor<'g>> + 'a;
+
+/// Initializers are constants.
+pub(crate) fn constants<'g>(_: &str, _: &Host) -> Option<Tensor<'g>> {
+    None
+}
+
 /// Makes one graph of a model, or of the part that can be computed now.
 pub(crate) struct Importer<'a, 'g> {
     model: &'a Model,
     graph: &'g Graph,
-    weights: Weights,
+    parameter: &'a Parameter<'a, 'g>,
     /// Numbers that were computed before, by the path of their value.
     memo: &'a HashMap<String, Arc<Host>>,
     /// Values that nodes wait for, by their path.
@@ -76,13 +83,13 @@ impl<'a, 'g> Importer<'a, 'g> {
     pub(crate) fn new(
         model: &'a Model,
         graph: &'g Graph,
-        weights: Weights,
+        parameter: &'a Parameter<'a, 'g>,
         memo: &'a HashMap<String, Arc<Host>>,
     ) -> Self {
         Importer {
             model,
             graph,
-            weights,
+            parameter,
             memo,
             needs: RefCell::default(),
             constants: RefCell::default(),
@@ -153,9 +160,8 @@ impl<'a, 'g> Importer<'a, 'g> {
         let Some(host) = self.model.initializers.get(name) else {
             return Err(Error::input(format!("nothing makes {name:?}")));
         };
-        if self.weights == Weights::States && is_parameter(host) {
-            let dtype = host.element().dtype().unwrap_or(anygrad_core::DType::F32);
-            return Ok(Value::Tensor(self.graph.state_of(name, host.sizes(), dtype), host.element()));
+        if let Some(tensor) = (self.parameter)(name, host) {
+            return Ok(Value::Tensor(tensor, host.element()));
         }
         Ok(Value::Known(host.clone()))
     }

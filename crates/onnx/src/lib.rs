@@ -1,11 +1,12 @@
 //! ONNX models in and out.
 //!
 //! A [`Model`] is read from a file and checked. A [`Runner`] runs it on a session, with a plan for each set of
-//! shapes; [`Model::import`] makes it a part of somebody's graph, with parameters as states that can be trained.
+//! shapes; [`Model::import`] makes it a part of a graph, and [`Pretrained`] a layer, which can be trained further.
 
 mod bound;
 mod element;
 mod external;
+mod file;
 mod host;
 mod import;
 mod model;
@@ -17,8 +18,9 @@ pub mod suite;
 mod tensor;
 mod value;
 
-pub use bound::Weights;
+pub use bound::Pretrained;
 pub use element::Element;
+pub use file::item_bytes;
 pub use host::{Data, Host};
 pub use model::{Dim, Model, NEWEST_OPSET, Port, Unsupported};
 pub use run::{Item, Runner};

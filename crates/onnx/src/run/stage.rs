@@ -8,8 +8,7 @@ use anygrad_gpu::{Program, Session};
 use anygrad_graph::{Graph, Tensor, ValueId};
 
 use super::Item;
-use crate::bound::Weights;
-use crate::import::Importer;
+use crate::import::{Importer, constants};
 use crate::node::typed;
 use crate::value::Value;
 use crate::{Element, Host, Model};
@@ -114,7 +113,7 @@ impl Stage {
                 };
                 given.insert(name.clone(), value);
             }
-            let imported = Importer::new(model, &graph, Weights::Constants, memo).run(given)?;
+            let imported = Importer::new(model, &graph, &constants, memo).run(given)?;
             stage.outputs = imported.outputs.iter().map(|value| read.add(value)).collect();
             for (path, (tensor, element)) in &imported.needs {
                 stage.needs.insert(path.clone(), read.add(&typed(*tensor, *element)));

@@ -2,12 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anygrad_core::{Error, Result};
-use prost::Message as _;
-
+use crate::file::read;
 use crate::model::Dim;
-use crate::proto::{OptionalProto, SequenceProto, TensorProto, TypeProto, TypeValue};
-use crate::{Host, Item, Model, Port, tensor};
+use crate::{Host, Item, Model, Port};
+use anygrad_core::{Error, Result};
 
 /// Inputs by name, and the outputs wanted, in the model's order.
 pub(super) struct Set {
@@ -59,35 +57,6 @@ pub(super) fn sets(model: &Model, folder: &Path) -> Result<Vec<Set>> {
 /// `PREFIX_0.pb`, `PREFIX_1.pb`, ... as far as they are there.
 fn numbered(folder: &Path, prefix: &str) -> Vec<PathBuf> {
     (0..).map(|index| folder.join(format!("{prefix}_{index}.pb"))).take_while(|path| path.exists()).collect()
-}
-
-fn read(path: &Path, kind: Option<&TypeProto>) -> Result<Item> {
-    let named = |error: Error| error.context(format!("{}", path.display()));
-    let bytes = std::fs::read(path).map_err(|error| named(Error::input(error)))?;
-    decode(&bytes, kind).map_err(named)
-}
-
-/// The value of a file: what message it is, the model's type tells.
-fn decode(bytes: &[u8], kind: Option<&TypeProto>) -> Result<Item> {
-    let torn = |error: prost::DecodeError| Error::input(format!("no tensor: {error}"));
-    match kind.and_then(|kind| kind.value.as_ref()) {
-        Some(TypeValue::Sequence(_)) => sequence(&SequenceProto::decode(bytes).map_err(torn)?),
-        Some(TypeValue::Optional(_)) => {
-            let optional = OptionalProto::decode(bytes).map_err(torn)?;
-            match (&optional.tensor_value, &optional.sequence_value) {
-                (Some(proto), _) => Ok(Item::Tensor(tensor::decode(proto, None)?)),
-                (None, Some(proto)) => sequence(proto),
-                (None, None) => Ok(Item::Nothing),
-            }
-        }
-        _ => Ok(Item::Tensor(tensor::decode(&TensorProto::decode(bytes).map_err(torn)?, None)?)),
-    }
-}
-
-fn sequence(proto: &SequenceProto) -> Result<Item> {
-    let tensors = proto.tensor_values.iter().map(|proto| Ok(Item::Tensor(tensor::decode(proto, None)?)));
-    let inner = proto.sequence_values.iter().map(sequence);
-    Ok(Item::Sequence(tensors.chain(inner).collect::<Result<_>>()?))
 }
 
 /// The output file beside a model called `NAME.onnx`.
