@@ -6,6 +6,7 @@ mod devices;
 mod evaluate;
 mod interrupt;
 mod keygen;
+mod models;
 mod output;
 mod predict;
 mod protect;
@@ -47,12 +48,16 @@ enum Command {
     FirstStep(bench::FirstStep),
     /// Writes text with a trained language model
     Generate(validation::Generate),
+    /// Tells what is in a model: inputs, outputs, operators, parameters, sizes
+    Inspect(models::Inspect),
     /// Makes a key to sign with, or an identity to encrypt to
     Keygen(keygen::Arguments),
     /// Predicts the rows of a file by a trained run
     Predict(predict::Arguments),
     /// Makes the page of a run again, from the files of its folder
     Report(report::Arguments),
+    /// Runs an ONNX model
+    Run(models::Run),
     /// Signs a file: writes FILE.sig
     Sign(sign::Arguments),
     /// Trains many variants of a recipe, and sorts them by their figures
@@ -75,9 +80,11 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => validation::explain(&arguments),
         Command::FirstStep(arguments) => bench::run_first_step(&arguments),
         Command::Generate(arguments) => validation::generate(&arguments),
+        Command::Inspect(arguments) => models::inspect(&arguments),
         Command::Keygen(arguments) => keygen::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Run(arguments) => models::run(&arguments),
         Command::Sign(arguments) => sign::run(&arguments),
         Command::Sweep(arguments) => validation::sweep(&arguments),
         Command::Train(arguments) => train::run(*arguments),

@@ -61,6 +61,37 @@ impl Model {
         outputs.collect()
     }
 
+    /// Type and sizes of the values that nodes make, in order, for these sizes of the inputs; the first output of each
+    /// node that can be told without running the model.
+    ///
+    /// # Errors
+    /// As [`Model::import`].
+    pub fn shapes(&self, inputs: &[(&str, &[usize])]) -> Result<Vec<(String, String)>> {
+        let graph = Graph::new();
+        let mut given = HashMap::new();
+        for port in self.inputs() {
+            let Some((_, sizes)) = inputs.iter().find(|(name, _)| *name == port.name) else {
+                return Err(Error::input(format!("the sizes of the input {:?} are missing", port.name)));
+            };
+            let dtype = port.element.and_then(crate::Element::dtype);
+            let (Some(element), Some(dtype)) = (port.element, dtype) else {
+                return Err(Error::unsupported(format!("the input {:?} is no tensor of numbers", port.name)));
+            };
+            given.insert(port.name.clone(), typed(graph.input(&port.name, sizes, dtype), element));
+        }
+        self.check_sizes(inputs.iter().map(|(name, sizes)| (*name, sizes.to_vec())))?;
+        graph.check()?;
+        let memo = HashMap::new();
+        let values = Importer::new(self, &graph, &constants, &memo).run(given)?.values;
+        let outputs = self.nodes().iter().filter_map(|node| node.output.first());
+        let shape = |name: &String| match values.get(name)? {
+            Value::Tensor(tensor, element) => Some((name.clone(), format!("{element}{}", tensor.shape()))),
+            Value::Known(host) => Some((name.clone(), host.to_string())),
+            Value::Sequence(_) | Value::Nothing | Value::Blocked => None,
+        };
+        Ok(outputs.filter_map(shape).collect())
+    }
+
     /// The model up to a value in its midst, which becomes its only output: what a new head stands on.
     ///
     /// # Errors

@@ -77,6 +77,8 @@ pub(crate) struct Imported<'g> {
     pub(crate) needs: BTreeMap<String, (Tensor<'g>, Element)>,
     /// Values of the main graph that waiting nodes read.
     pub(crate) carried: BTreeMap<String, Value<'g>>,
+    /// All values of the main graph that were looked at.
+    pub(crate) values: HashMap<String, Value<'g>>,
 }
 
 impl<'a, 'g> Importer<'a, 'g> {
@@ -132,7 +134,7 @@ impl<'a, 'g> Importer<'a, 'g> {
                 }
             }
         }
-        Ok(Imported { outputs, needs: self.needs.into_inner(), carried })
+        Ok(Imported { outputs, needs: self.needs.into_inner(), carried, values: scope.values.into_inner() })
     }
 
     /// Which nodes the wanted names follow from, as far as they are not given.

@@ -55,6 +55,15 @@ pub fn write_npy(path: impl AsRef<Path>, array: &Array) -> Result<()> {
     write_whole(path.as_ref(), &npy(array))
 }
 
+/// Writes elements of any of NumPy's types as an `.npy` file: `descr` is the type, as `<i8`, and `bytes` the elements
+/// row by row.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_npy_bytes(path: impl AsRef<Path>, descr: &str, sizes: &[usize], bytes: &[u8]) -> Result<()> {
+    write_whole(path.as_ref(), &[&header::written(descr, sizes), bytes].concat())
+}
+
 /// The array in a stream of at most `most` bytes. The size that the header claims is compared with
 /// that before memory is taken.
 fn parse(mut stream: impl Read, most: u64) -> Result<Array> {
