@@ -49,3 +49,8 @@ pub use anygrad_verify as verify;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// So does that of the page about ONNX models.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/onnx.md")]
+struct OnnxPage;
