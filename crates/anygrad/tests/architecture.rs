@@ -16,7 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("anygrad-perf", &["anygrad-core", "anygrad-gpu", "anygrad-graph", "anygrad-nn", "anygrad-plan"]),
     ("anygrad-data", &["anygrad-core"]),
     ("anygrad-store", &["anygrad-core"]),
-    ("anygrad-recipe", &["anygrad-core", "anygrad-data", "anygrad-graph", "anygrad-nn"]),
+    ("anygrad-recipe", &["anygrad-core", "anygrad-data", "anygrad-graph", "anygrad-nn", "anygrad-onnx"]),
     (
         "anygrad-run",
         &[

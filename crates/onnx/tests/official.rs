@@ -43,7 +43,9 @@ fn run(case: &Path, refused: Option<&str>) -> Result<(), Failed> {
     let outcome = block_on(suite::run(case, &adapter()));
     match (outcome.status, refused) {
         (Status::Pass, None) | (Status::Unsupported, Some(_)) => Ok(()),
-        (Status::Pass, Some(reason)) => Err(format!("docs/onnx.md says that it does not run: {reason}").into()),
+        (Status::Pass, Some(reason)) => {
+            Err(format!("docs/onnx.md says that it does not run: {reason}").into())
+        }
         (status, _) => Err(format!("{status}: {}", outcome.reason).into()),
     }
 }

@@ -101,8 +101,7 @@ fn the_layer_computes_what_the_model_computes_at_any_batch_size() {
 #[test]
 fn it_is_trained_further_and_frozen_parameters_stay() {
     let body = Pretrained::new(model()).unwrap().frozen(|name| name.starts_with("conv"));
-    let mut trainer =
-        Trainer::new(Session::interpreter(), body, Loss::sparse_cross_entropy(), Sgd::new(0.1));
+    let mut trainer = Trainer::new(Session::interpreter(), body, Loss::sparse_cross_entropy(), Sgd::new(0.1));
     let (x, y) = data(12);
     let options = FitOptions { epochs: 15, batch_size: 6, ..FitOptions::default() };
     let history = block_on(trainer.fit((&x, &y), None, &options, &mut Silent)).unwrap();
@@ -120,12 +119,8 @@ fn it_is_trained_further_and_frozen_parameters_stay() {
 fn a_new_head_stands_on_a_value_in_the_midst() {
     let body = Pretrained::new(model().until("features").unwrap()).unwrap();
     let model_with_head = Sequential::new().add(body).add(Dense::new(5));
-    let mut trainer = Trainer::new(
-        Session::interpreter(),
-        model_with_head,
-        Loss::sparse_cross_entropy(),
-        Sgd::new(0.1),
-    );
+    let mut trainer =
+        Trainer::new(Session::interpreter(), model_with_head, Loss::sparse_cross_entropy(), Sgd::new(0.1));
     let (x, _) = data(4);
     assert_eq!(block_on(trainer.predict(&x, 4)).unwrap().shape()[..], [4, 5]);
     // The old head's parameters are not part of it.

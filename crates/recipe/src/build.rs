@@ -102,6 +102,7 @@ impl Recipe {
     fn layers(&self, sizes: &Sizes, tracker: Option<&Tracker>) -> Result<nn::Sequential> {
         let regularization = &self.settings().regularization;
         let site = Site {
+            folder: self.folder(),
             outputs: sizes.outputs,
             vocabulary: sizes.vocabulary,
             l1: regularization.l1,

@@ -161,7 +161,8 @@ impl Recipe {
     /// The working folder is gone, or a path is not UTF-8.
     pub fn to_toml_elsewhere(&self) -> Result<String> {
         let mut moved = self.clone();
-        for path in moved.settings.data.paths() {
+        let layers = moved.settings.model.iter_mut().flat_map(|layer| layer.paths());
+        for path in moved.settings.data.paths().into_iter().chain(layers) {
             let whole = std::path::absolute(self.folder.join(&*path))
                 .map_err(|error| Error::input(format!("{path}: {error}")))?;
             *path = whole
@@ -170,6 +171,11 @@ impl Recipe {
                 .to_owned();
         }
         Ok(moved.to_toml())
+    }
+
+    /// What the recipe's paths are relative to.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// A path of the recipe, which is relative to its folder.

@@ -20,7 +20,7 @@ mod trouble;
 pub use blame::Exclusion;
 pub use certify::{Options, Progress, certify};
 pub use check::{Errors, Failure};
-pub use fuzz::FuzzReport;
+pub use fuzz::{FuzzReport, check_graph};
 pub use histogram::{BINS, Histogram};
 pub use report::{OpReport, Report};
 pub use training::TrainingReport;

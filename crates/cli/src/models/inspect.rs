@@ -26,7 +26,8 @@ pub(crate) struct Arguments {
     dot: bool,
 }
 
-fn dim(text: &str) -> Result<(String, usize), String> {
+/// Reads `NAME=SIZE`.
+pub(crate) fn dim(text: &str) -> Result<(String, usize), String> {
     let (name, size) = text.rsplit_once('=').ok_or("NAME=SIZE was expected")?;
     Ok((name.into(), size.parse().map_err(|_| format!("{size:?} is no size"))?))
 }
@@ -103,13 +104,14 @@ fn port_type(port: &Port) -> String {
     }
 }
 
-/// Each node with what it makes, for the sizes asked for.
-fn nodes(model: &Model, dims: &[(String, usize)]) -> Result<String> {
+/// The sizes of a model's inputs, where open axes have these sizes, or 1.
+pub(crate) fn sizes(model: &Model, dims: &[(String, usize)]) -> Result<Vec<(String, Vec<usize>)>> {
     let ports = model.inputs();
-    let known = |name: &str| {
-        ports.iter().flat_map(|port| port.dims.iter().flatten()).any(|dim| *dim == Dim::Named(name.into()))
+    let is_named = |name: &str| {
+        let mut all = ports.iter().flat_map(|port| port.dims.iter().flatten());
+        all.any(|dim| *dim == Dim::Named(name.into()))
     };
-    if let Some((name, _)) = dims.iter().find(|(name, _)| !known(name)) {
+    if let Some((name, _)) = dims.iter().find(|(name, _)| !is_named(name)) {
         return Err(Error::input(format!("--dim {name}: no input has an axis of this name")));
     }
     let size = |dim: &Dim| match dim {
@@ -117,10 +119,13 @@ fn nodes(model: &Model, dims: &[(String, usize)]) -> Result<String> {
         Dim::Named(name) => dims.iter().find(|(known, _)| known == name).map_or(1, |(_, size)| *size),
         Dim::Unknown => 1,
     };
-    let sizes: Vec<(String, Vec<usize>)> = ports
-        .iter()
-        .map(|port| (port.name.clone(), port.dims.iter().flatten().map(size).collect()))
-        .collect();
+    let of = |port: &Port| (port.name.clone(), port.dims.iter().flatten().map(size).collect());
+    Ok(ports.iter().map(of).collect())
+}
+
+/// Each node with what it makes, for the sizes asked for.
+fn nodes(model: &Model, dims: &[(String, usize)]) -> Result<String> {
+    let sizes = sizes(model, dims)?;
     let inputs: Vec<(&str, &[usize])> =
         sizes.iter().map(|(name, sizes)| (name.as_str(), sizes.as_slice())).collect();
     let shapes: HashMap<String, String> = model.shapes(&inputs)?.into_iter().collect();

@@ -4,5 +4,5 @@ mod inspect;
 mod run;
 mod values;
 
-pub(crate) use inspect::{Arguments as Inspect, run as inspect};
+pub(crate) use inspect::{Arguments as Inspect, dim, run as inspect, sizes};
 pub(crate) use run::{Arguments as Run, run};

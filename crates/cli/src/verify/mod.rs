@@ -38,6 +38,12 @@ pub(crate) struct Arguments {
     /// Run the models below these folders instead: `model.onnx` beside `test_data_set_*/input_*.pb` and `output_*.pb`
     #[arg(long, value_name = "FOLDER", num_args = 1.., conflicts_with_all = ["ops", "quick", "fuzz", "html", "cases"])]
     onnx: Vec<PathBuf>,
+    /// Check this ONNX model instead: its outputs for drawn inputs, against double precision
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["ops", "quick", "fuzz", "html", "cases", "onnx", "json"])]
+    model: Option<PathBuf>,
+    /// The size of an axis that the model leaves open [default: 1]
+    #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = crate::models::dim, requires = "model")]
+    dims: Vec<(String, usize)>,
     /// A number, `software`, `cpu`, or a part of an adapter's name
     #[arg(long, value_name = "ADAPTER")]
     adapter: Option<String>,
@@ -67,6 +73,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let choice = arguments.choice();
     if !arguments.onnx.is_empty() {
         return onnx::run(&arguments.onnx, &choice, arguments.json.as_deref());
+    }
+    if let Some(path) = &arguments.model {
+        return onnx::check_model(path, &arguments.dims, &choice, arguments.seed);
     }
     let recorder = arguments.costs.recorder();
     // With all kernels, whatever was found earlier.

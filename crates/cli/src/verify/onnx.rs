@@ -4,13 +4,56 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anygrad::core::Result;
+use anygrad::core::{Error, Result};
 use anygrad::gpu::{Choice, Device, Session};
+use anygrad::graph::Graph;
 use anygrad::onnx::suite::{self, Outcome, Status};
+use anygrad::onnx::{Element, Model};
 use pollster::block_on;
 use serde::Serialize;
 
 use crate::output;
+
+/// A model against double precision, for inputs that are drawn.
+pub(super) fn check_model(
+    path: &Path,
+    dims: &[(String, usize)],
+    choice: &Choice,
+    seed: u64,
+) -> Result<ExitCode> {
+    let model = Model::load(path)?;
+    let session = open(choice)?;
+    output::line(format_args!("Checking {} on {}", path.display(), session.caps()))?;
+    let graph = Graph::new();
+    let sizes = crate::models::sizes(&model, dims)?;
+    let mut inputs = Vec::new();
+    for (port, (name, sizes)) in model.inputs().iter().zip(&sizes) {
+        let Some(dtype) = port.element.and_then(Element::dtype) else {
+            return Err(Error::unsupported(format!("the input {name:?} is no tensor of numbers")));
+        };
+        inputs.push((name.as_str(), graph.input(name, sizes, dtype)));
+    }
+    let outputs: Vec<_> = model.import(&graph, &inputs)?.into_iter().map(|(_, output)| output).collect();
+    let report = anygrad::verify::check_graph(&session, &graph, &outputs, seed)?;
+    for failure in &report.failures {
+        output::line(format_args!("{}: {}", failure.place, failure.finding))?;
+    }
+    let (compared, uncertain) = (report.compared, report.uncertain);
+    output::line(format_args!(
+        "{compared} outputs compared in four plans, the worst at {:.1} % of what rounding explains; \
+         {uncertain} too uncertain to compare: {}",
+        report.worst * 100.0,
+        if report.failures.is_empty() { "all hold" } else { "SOME FAILED" },
+    ))?;
+    Ok(if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn open(choice: &Choice) -> Result<Session> {
+    Ok(match choice {
+        Choice::Interpreter => Session::interpreter(),
+        _ => Session::on(block_on(Device::open(choice))?),
+    })
+}
 
 /// A case as the report has it.
 #[derive(Serialize)]
@@ -42,10 +85,7 @@ struct Report<'a> {
 }
 
 pub(super) fn run(folders: &[PathBuf], choice: &Choice, json: Option<&Path>) -> Result<ExitCode> {
-    let session = match choice {
-        Choice::Interpreter => Session::interpreter(),
-        _ => Session::on(block_on(Device::open(choice))?),
-    };
+    let session = open(choice)?;
     output::line(format_args!("Running models on {}", session.caps()))?;
     let bar = super::progress_bar();
     let mut outcomes = Vec::new();

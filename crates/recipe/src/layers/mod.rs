@@ -3,6 +3,7 @@
 mod attention;
 mod dense;
 mod norm;
+mod pretrained;
 mod recurrent;
 mod shape;
 mod window;
@@ -10,9 +11,12 @@ mod window;
 pub use attention::*;
 pub use dense::*;
 pub use norm::*;
+pub use pretrained::*;
 pub use recurrent::*;
 pub use shape::*;
 pub use window::*;
+
+use std::path::Path;
 
 use anygrad_nn as nn;
 
@@ -21,7 +25,9 @@ use crate::schema::variants;
 
 /// What layers take from the rest of the recipe and from the data.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Site {
+pub(crate) struct Site<'a> {
+    /// What paths are relative to.
+    pub folder: &'a Path,
     /// Classes, target numbers or characters.
     pub outputs: usize,
     /// Characters of the text, if it is one.
@@ -34,7 +40,7 @@ pub(crate) struct Site {
 /// A layer that was built, or why there is none.
 pub(crate) type Built = Result<Box<dyn nn::Layer>, String>;
 
-impl Site {
+impl Site<'_> {
     fn units(&self, units: Units) -> Result<usize, String> {
         match (units, self.vocabulary) {
             (Units::Given(units), _) => Ok(units),
@@ -110,6 +116,7 @@ variants! {
         "multi_head_attention" => MultiHeadAttention(MultiHeadAttention),
         "position_embedding" => PositionEmbedding(PositionEmbedding),
         "transformer_block" => TransformerBlock(TransformerBlock),
+        "pretrained" | "onnx" => Pretrained(Pretrained),
         "residual" => Residual(Residual),
         "sequential" => Sequential(Sequential),
     }
@@ -121,6 +128,18 @@ pub(crate) trait Build {
 }
 
 impl Layer {
+    /// Every path that it names, those of layers inside of it too.
+    pub(crate) fn paths(&mut self) -> Vec<&mut String> {
+        match self {
+            Layer::Pretrained(layer) => vec![&mut layer.file],
+            Layer::Residual(layer) => {
+                layer.layers.iter_mut().chain(&mut layer.shortcut).flat_map(Layer::paths).collect()
+            }
+            Layer::Sequential(layer) => layer.layers.iter_mut().flat_map(Layer::paths).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The layer alone, for those that hold no others.
     pub(crate) fn part(&self) -> Option<&dyn Build> {
         Some(match self {
@@ -172,6 +191,7 @@ impl Layer {
             Layer::MultiHeadAttention(layer) => layer,
             Layer::PositionEmbedding(layer) => layer,
             Layer::TransformerBlock(layer) => layer,
+            Layer::Pretrained(layer) => layer,
             Layer::Residual(_) | Layer::Sequential(_) => return None,
         })
     }

@@ -9,9 +9,9 @@ mod draw;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use anygrad_core::{Array, Result};
+use anygrad_core::{Array, Error, Result};
 use anygrad_gpu::Session;
-use anygrad_graph::{Fill, Graph, Interpreter, Precision, Tensor, Values};
+use anygrad_graph::{Fill, Graph, Interpreter, Origin, Precision, Tensor, Values};
 use anygrad_plan::Options;
 use pollster::block_on;
 use serde::Serialize;
@@ -72,6 +72,38 @@ impl Failure {
     pub(crate) fn fuzz_seed(&self) -> Option<u64> {
         self.case.strip_prefix(NAME)?.trim().parse().ok()
     }
+}
+
+/// Runs a graph in four plans, each twice, and compares its outputs with the interpreter's in double precision.
+/// Inputs are filled: floats from -1 to 1, integers and truth values with 0 and 1. So any model can be certified on
+/// an adapter, without a file of what it should give.
+///
+/// # Errors
+/// The graph holds a mistake, has states, or the device failed.
+pub fn check_graph(
+    session: &Session,
+    graph: &Graph,
+    outputs: &[Tensor<'_>],
+    seed: u64,
+) -> Result<FuzzReport> {
+    let mut inputs = Vec::new();
+    for id in graph.ids() {
+        match graph.origin(id) {
+            Origin::Input(name) => inputs.push((name, graph.tensor(id))),
+            Origin::State(name) => {
+                return Err(Error::unsupported(format!("a graph with the state {name:?}: give constants")));
+            }
+            Origin::Constant(_) | Origin::Node(..) => {}
+        }
+    }
+    let outputs = outputs.iter().map(|output| graph.tensor(output.id())).collect();
+    let drawn = Drawn { inputs, outputs, story: Vec::new() };
+    let mut attempt =
+        Attempt { report: FuzzReport { graphs: 1, ..FuzzReport::default() }, story: String::new() };
+    let findings = attempt.compare_drawn(session, graph, &drawn, seed)?;
+    let failure = |(place, finding)| Failure { case: "model".into(), place, finding };
+    attempt.report.failures = findings.into_iter().map(failure).collect();
+    Ok(attempt.report)
 }
 
 /// Draws the graph of a seed and runs it. A failure is tried again with ever fewer operators.
@@ -154,11 +186,22 @@ impl Attempt {
         let graph = Graph::new();
         let drawn = draw::sound(&graph, seed, operators);
         self.story = drawn.story.join(", ");
+        self.compare_drawn(session, &graph, &drawn, seed)
+    }
+
+    /// All ways of running a graph agree.
+    fn compare_drawn(
+        &mut self,
+        session: &Session,
+        graph: &Graph,
+        drawn: &Drawn<'_>,
+        seed: u64,
+    ) -> Result<Findings> {
         graph.check()?;
-        let (wanted, allowed) = expectations(&graph, &drawn, seed)?;
+        let (wanted, allowed) = expectations(graph, drawn, seed)?;
         let mut findings = Vec::new();
         for (how, options) in PLANS.into_iter().chain([CUT]) {
-            let mut program = match session.compile_with(&graph, &drawn.outputs, options) {
+            let mut program = match session.compile_with(graph, &drawn.outputs, options) {
                 // Not every operator can be cut; the error says so before anything runs.
                 Err(error) if how == CUT.0 && error.is_unsupported() => continue,
                 other => other?,
@@ -225,6 +268,11 @@ fn fill(name: &str, seed: u64, x: Tensor<'_>, nudge: f64) -> Values {
     let number: u64 = name.bytes().fold(seed, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
     let count = x.shape().elements();
     let mut data = Fill::Uniform(-1.0, 1.0).numbers(count, number);
+    if !x.dtype().is_float() {
+        // As indices they are within any table of two rows.
+        data.iter_mut().for_each(|x| *x = f64::from(u8::from(*x > 0.0)));
+        return Values { meta: x.meta(), data };
+    }
     if nudge > 0.0 {
         let moves = Fill::Uniform(-nudge, nudge).numbers(count, number ^ nudge.to_bits());
         data.iter_mut().zip(moves).for_each(|(x, step)| *x += step * (1.0 + x.abs()));
