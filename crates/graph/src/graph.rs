@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anygrad_core::{Array, DType, Error, Result, Shape};
 
 use crate::ops::{convert, promote};
-use crate::{Meta, Op, Tensor};
+use crate::{Composite, Meta, Op, Tensor};
 
 /// A value of a graph, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,6 +75,7 @@ struct Inner {
     label: Option<Arc<str>>,
     /// 16-bit values that were asked for as `f32` before.
     wide: HashMap<ValueId, ValueId>,
+    composites: Vec<Composite>,
     error: Option<Error>,
 }
 
@@ -358,6 +359,20 @@ impl Graph {
     /// `(state, its next value)`, in the order they were asked for.
     pub fn updates(&self) -> Vec<(ValueId, ValueId)> {
         self.inner.borrow().updates.clone()
+    }
+
+    /// What several nodes make together, in the order in which they were made: those within others come first.
+    pub fn composites(&self) -> Vec<Composite> {
+        self.inner.borrow().composites.clone()
+    }
+
+    /// Keeps a composite; none of gradients.
+    pub(crate) fn note(&self, make: impl FnOnce(Option<Arc<str>>) -> Composite) {
+        let mut inner = self.inner.borrow_mut();
+        if inner.blame.is_none() {
+            let composite = make(inner.label.clone());
+            inner.composites.push(composite);
+        }
     }
 
     fn push_value(&self, meta: Meta, origin: Origin) -> Tensor<'_> {

@@ -18,9 +18,11 @@
 //! # Ok::<(), anygrad_core::Error>(())
 //! ```
 
+mod attribute;
 mod backward;
 mod case;
 mod check;
+mod composite;
 mod graph;
 mod interpret;
 mod layout;
@@ -29,8 +31,10 @@ pub mod ops;
 mod tensor;
 
 pub use anygrad_core as core;
+pub use attribute::{Attribute, Attributes};
 pub use case::{Case, CaseGraph, Fill, Mismatch, Tolerance};
 pub use check::{GradientOptions, GradientReport, GradientVerdict, ParameterCheck, Probe, check_gradients};
+pub use composite::Composite;
 pub use graph::{Graph, Node, NodeId, Origin, ValueId};
 pub use interpret::{Interpreter, Precision, Values};
 pub use layout::{Layout, Meta};

@@ -3,7 +3,7 @@ use std::fmt::{self, Debug, Write as _};
 use anygrad_core::{Caps, Result};
 use anygrad_shaders::Kernel;
 
-use crate::{Layout, Meta, Tensor, Tolerance, Values};
+use crate::{Attributes, Layout, Meta, Tensor, Tolerance, Values};
 
 /// An operator: the one place that knows its shapes, its mathematics and its kernel.
 ///
@@ -12,6 +12,12 @@ use crate::{Layout, Meta, Tensor, Tolerance, Values};
 pub trait Op: Debug + Send + Sync {
     /// The name in plans and errors.
     fn name(&self) -> &'static str;
+
+    /// What it is set to, beside what the shapes of its operands tell: with the name, all that another language
+    /// needs to say the same.
+    fn attributes(&self) -> Attributes {
+        Attributes::new()
+    }
 
     /// Shapes and dtypes of the outputs.
     ///

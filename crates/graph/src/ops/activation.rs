@@ -3,32 +3,39 @@
 
 use anygrad_core::{DType, Error};
 
-use crate::{Case, Fill, IntoTensor, Tensor, Tolerance};
+use crate::{Attributes, Case, Fill, IntoTensor, Tensor, Tolerance};
 
 impl<'g> Tensor<'g> {
+    /// Notes that a function of this made y.
+    #[track_caller]
+    fn makes(self, name: &'static str, attributes: Attributes, y: Tensor<'g>) -> Tensor<'g> {
+        y.composed(name, attributes, &[("x", Some(self))])
+    }
+
     /// x where it is positive, otherwise alpha (e^x - 1), all scaled so that mean and variance stay
     /// (Klambauer, Unterthiner, Mayr and Hochreiter, 2017).
     #[track_caller]
     pub fn selu(self) -> Tensor<'g> {
-        self.elu(1.673_263_242_354_377_2) * 1.050_700_987_355_480_5
+        let y = self.elu(1.673_263_242_354_377_2) * 1.050_700_987_355_480_5;
+        self.makes("selu", Attributes::new(), y)
     }
 
     /// x tanh(softplus(x)) (Misra, 2019)
     #[track_caller]
     pub fn mish(self) -> Tensor<'g> {
-        self * self.softplus().tanh()
+        self.makes("mish", Attributes::new(), self * self.softplus().tanh())
     }
 
     /// relu6(x + 3) / 6, as Keras and PyTorch define it. ONNX's default is clip(0.2 x + 0.5, 0, 1).
     #[track_caller]
     pub fn hard_sigmoid(self) -> Tensor<'g> {
-        (self + 3.0).relu6() * (1.0 / 6.0)
+        self.makes("hard_sigmoid", Attributes::new(), (self + 3.0).relu6() * (1.0 / 6.0))
     }
 
     /// x relu6(x + 3) / 6
     #[track_caller]
     pub fn hard_swish(self) -> Tensor<'g> {
-        self * self.hard_sigmoid()
+        self.makes("hard_swish", Attributes::new(), self * self.hard_sigmoid())
     }
 
     /// alpha x + beta held between 0 and 1: ONNX's HardSigmoid, whose default is 0.2 and 0.5.
@@ -46,7 +53,8 @@ impl<'g> Tensor<'g> {
     /// x where it is positive, otherwise alpha (e^(x / alpha) - 1) (Barron, 2017).
     #[track_caller]
     pub fn celu(self, alpha: f64) -> Tensor<'g> {
-        self.gt(0.0).select(self, (self.minimum(0.0) * (1.0 / alpha)).expm1() * alpha)
+        let y = self.gt(0.0).select(self, (self.minimum(0.0) * (1.0 / alpha)).expm1() * alpha);
+        self.makes("celu", Attributes::new().with("alpha", alpha), y)
     }
 
     /// log(1 + e^(beta x)) / beta
@@ -157,14 +165,15 @@ impl<'g> Tensor<'g> {
     /// x / (1 + |x|)
     #[track_caller]
     pub fn softsign(self) -> Tensor<'g> {
-        self / (self.abs() + 1.0)
+        self.makes("softsign", Attributes::new(), self / (self.abs() + 1.0))
     }
 
     /// x where it is positive, otherwise `slope` x; the slope broadcasts.
     #[track_caller]
     pub fn prelu(self, slope: impl IntoTensor<'g>) -> Tensor<'g> {
         let slope = slope.into_tensor(self.graph());
-        self.gt(0.0).select(self, self * slope)
+        let y = self.gt(0.0).select(self, self * slope);
+        y.composed("prelu", Attributes::new(), &[("x", Some(self)), ("slope", Some(slope))])
     }
 
     /// (a - b)^2

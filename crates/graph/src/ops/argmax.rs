@@ -5,8 +5,8 @@ use anygrad_shaders::{self as shaders, ArgmaxParams};
 
 use super::gather::around;
 use crate::{
-    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values,
-    workgroups,
+    At, Attributes, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor,
+    Tolerance, Values, workgroups,
 };
 
 /// The axis keeps size 1.
@@ -44,6 +44,10 @@ impl<'g> Tensor<'g> {
 impl Op for Argmax {
     fn name(&self) -> &'static str {
         if self.smallest { "argmin" } else { "argmax" }
+    }
+
+    fn attributes(&self) -> Attributes {
+        Attributes::new().with("axis", self.axis)
     }
 
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {

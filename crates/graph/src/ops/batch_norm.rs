@@ -10,7 +10,7 @@ use anygrad_core::{DType, Error};
 
 use super::itself::{Itself, WrittenOut};
 use super::layer_norm::{Norm, check_eps};
-use crate::{At, Case, Fill, Grads, Tensor, Tolerance};
+use crate::{At, Attributes, Case, Fill, Grads, Tensor, Tolerance};
 
 /// The gradient of a normalization. Inputs: y, x, mean, r, and scale and
 /// bias where there are; all but the first two have size 1 along the axes.
@@ -82,7 +82,12 @@ impl<'g> Tensor<'g> {
         };
         let root = (variance + eps).rsqrt();
         let y = (self - mean) * scale.map_or(root, |scale| root * scale);
-        bias.map_or(y, |bias| y + bias)
+        let y = bias.map_or(y, |bias| y + bias);
+        let attributes = Attributes::new().with("axis", axis).with("eps", eps);
+        let [mean, variance, scale, bias] = given;
+        let inputs =
+            [("x", Some(self)), ("mean", mean), ("variance", variance), ("scale", scale), ("bias", bias)];
+        y.composed("batch_norm_inference", attributes, &inputs)
     }
 
     /// Group normalization of x `[n, channels, ...]`: the channels in `groups` of neighbours, each group
@@ -119,7 +124,9 @@ impl<'g> Tensor<'g> {
     #[track_caller]
     pub fn instance_norm(self, scale: Option<Tensor<'g>>, bias: Option<Tensor<'g>>, eps: f64) -> Tensor<'g> {
         let channels = self.shape().get(1).copied().unwrap_or(1);
-        self.group_norm(channels.max(1), scale, bias, eps)
+        let y = self.group_norm(channels.max(1), scale, bias, eps);
+        let inputs = [("x", Some(self)), ("scale", scale), ("bias", bias)];
+        y.composed("instance_norm", Attributes::new().with("eps", eps), &inputs)
     }
 
     /// What belongs to the channels along `axis`, spread over the axes of this: a mistake otherwise.

@@ -7,8 +7,8 @@ use anygrad_core::{Caps, DType, Error, Result};
 use anygrad_shaders::{self as shaders, CopyBlockParams};
 
 use crate::{
-    At, Case, Dispatch, Fill, Grads, Graph, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor,
-    Tolerance, Values, workgroups,
+    At, Attributes, Case, Dispatch, Fill, Grads, Graph, Kernels, Layout, Lowering, Meta, Op, Operand, Rows,
+    Tensor, Tolerance, Values, workgroups,
 };
 
 #[derive(Debug)]
@@ -199,6 +199,10 @@ impl Op for Concat {
         "concat"
     }
 
+    fn attributes(&self) -> Attributes {
+        Attributes::new().with("axis", self.axis)
+    }
+
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {
         copyable(&x[0])?;
         let mut total = 0;
@@ -243,6 +247,10 @@ impl Op for Concat {
 impl Op for Split {
     fn name(&self) -> &'static str {
         "split"
+    }
+
+    fn attributes(&self) -> Attributes {
+        Attributes::new().with("axis", self.axis).with("sizes", &self.sizes[..])
     }
 
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {

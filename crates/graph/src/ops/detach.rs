@@ -4,7 +4,7 @@
 
 use anygrad_core::{Caps, Result};
 
-use crate::{At, Case, Grads, Layout, Lowering, Meta, Op, Tensor, Tolerance, Values};
+use crate::{At, Attributes, Case, Grads, Layout, Lowering, Meta, Op, Tensor, Tolerance, Values};
 
 #[derive(Debug)]
 struct Detach;
@@ -20,6 +20,10 @@ impl<'g> Tensor<'g> {
 impl Op for Detach {
     fn name(&self) -> &'static str {
         "detach"
+    }
+
+    fn attributes(&self) -> Attributes {
+        Attributes::new().with("same", true)
     }
 
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {

@@ -6,7 +6,9 @@ use anygrad_core::{Caps, DType, Error, Result, Shape};
 
 use super::places::counts;
 use super::view::gather;
-use crate::{At, Case, Fill, Grads, Graph, Layout, Lowering, Meta, Op, Tensor, Tolerance, Values};
+use crate::{
+    At, Attributes, Case, Fill, Grads, Graph, Layout, Lowering, Meta, Op, Tensor, Tolerance, Values,
+};
 
 /// Of the last two axes; `offset` columns to the right.
 #[derive(Debug)]
@@ -143,6 +145,10 @@ impl Diagonal {
 impl Op for Diagonal {
     fn name(&self) -> &'static str {
         "diagonal"
+    }
+
+    fn attributes(&self) -> Attributes {
+        Attributes::new().with("offset", self.offset)
     }
 
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {

@@ -10,8 +10,8 @@ use super::concat::{copy_workgroups, copyable};
 use super::places::flat_places;
 use super::scatter::{ScatterAdd, is_much};
 use crate::{
-    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor, Tolerance,
-    Values, workgroups,
+    At, Attributes, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor,
+    Tolerance, Values, workgroups,
 };
 
 /// Inputs: x and indices of any shape, which takes the place of the axis.
@@ -123,6 +123,10 @@ impl Op for Gather {
         "gather"
     }
 
+    fn attributes(&self) -> Attributes {
+        Attributes::new().with("axis", self.axis)
+    }
+
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {
         copyable(&x[0])?;
         check_indices(&x[1])?;
@@ -186,6 +190,10 @@ impl Op for Gather {
 impl Op for GatherElements {
     fn name(&self) -> &'static str {
         "gather_elements"
+    }
+
+    fn attributes(&self) -> Attributes {
+        Attributes::new().with("axis", self.axis)
     }
 
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 
 use anygrad_core::{Caps, Result};
 
-use crate::{At, Grads, Layout, Lowering, Meta, Op, Values};
+use crate::{At, Attributes, Grads, Layout, Lowering, Meta, Op, Values};
 
 /// The gradient of a result that simple operators have made.
 pub(super) trait WrittenOut: Debug + Send + Sync {
@@ -25,6 +25,10 @@ pub(super) struct Itself<G>(pub(super) G);
 impl<G: WrittenOut> Op for Itself<G> {
     fn name(&self) -> &'static str {
         G::NAME
+    }
+
+    fn attributes(&self) -> Attributes {
+        Attributes::new().with("same", true)
     }
 
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {

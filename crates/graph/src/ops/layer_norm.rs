@@ -12,8 +12,8 @@ use super::by_formula::gradients_by_formula;
 use super::reduce::sum_of_parts;
 use super::rows::{LONGEST_ROW, RowChoice, RowKernels};
 use crate::{
-    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values,
-    workgroups,
+    At, Attributes, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor,
+    Tolerance, Values, workgroups,
 };
 
 /// What is normalized: whether the mean is subtracted, and what is added to the variance.
@@ -63,7 +63,9 @@ impl<'g> Tensor<'g> {
         bias: Option<Tensor<'g>>,
         eps: f64,
     ) -> Tensor<'g> {
-        self.row_norm("layer_norm", axis, [scale, bias], Norm { center: true, eps })
+        let y = self.row_norm("layer_norm", axis, [scale, bias], Norm { center: true, eps });
+        let attributes = Attributes::new().with("axis", axis).with("eps", eps);
+        y.composed("layer_norm", attributes, &[("x", Some(self)), ("scale", scale), ("bias", bias)])
     }
 
     /// RMS normalization over `axis` (counted from the back when negative) and all axes behind it: mean
@@ -72,7 +74,9 @@ impl<'g> Tensor<'g> {
     /// Keras's `eps` is 1e-6, ONNX's 1e-5, PyTorch's 2^-23.
     #[track_caller]
     pub fn rms_norm(self, axis: isize, scale: Option<Tensor<'g>>, eps: f64) -> Tensor<'g> {
-        self.row_norm("rms_norm", axis, [scale, None], Norm { center: false, eps })
+        let y = self.row_norm("rms_norm", axis, [scale, None], Norm { center: false, eps });
+        let attributes = Attributes::new().with("axis", axis).with("eps", eps);
+        y.composed("rms_norm", attributes, &[("x", Some(self)), ("scale", scale)])
     }
 
     #[track_caller]

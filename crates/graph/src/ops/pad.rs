@@ -8,8 +8,8 @@ use anygrad_shaders::{self as shaders, PadParams};
 
 use super::concat::{copy_workgroups, copyable};
 use crate::{
-    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor, Tolerance,
-    Values,
+    At, Attributes, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor,
+    Tolerance, Values,
 };
 
 /// What is added along one axis: `step - 1` elements between neighbours.
@@ -109,6 +109,15 @@ fn merged(axes: &[AxisPad], sizes: &[usize]) -> Vec<(usize, AxisPad)> {
 impl Op for Pad {
     fn name(&self) -> &'static str {
         "pad"
+    }
+
+    fn attributes(&self) -> Attributes {
+        let each = |of: fn(&AxisPad) -> usize| self.axes.iter().map(of).collect::<Vec<_>>();
+        let attributes = Attributes::new().with("before", &each(|axis| axis.before)[..]);
+        let attributes = attributes
+            .with("step", &each(|axis| axis.step)[..])
+            .with("behind", &each(|axis| axis.behind)[..]);
+        attributes.with("value", self.value)
     }
 
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {

@@ -5,7 +5,7 @@
 use anygrad_core::{Array, Caps, DType, Error, Result, Shape};
 
 use super::gather::Gather;
-use crate::{At, Case, Fill, Grads, Layout, Lowering, Meta, Op, Tensor, Tolerance, Values};
+use crate::{At, Attributes, Case, Fill, Grads, Layout, Lowering, Meta, Op, Tensor, Tolerance, Values};
 
 /// Rows of a table in another order: inputs x `[rows, columns]` and `i32` indices `[rows]` that name
 /// each other in pairs.
@@ -28,7 +28,9 @@ impl<'g> Tensor<'g> {
             Ok(places) => {
                 let (rows, shape) = (places.shape()[0], self.shape());
                 let columns = shape[2..].iter().product();
-                self.apply(SwapRows, &[self.reshape(&[rows, columns]), places]).reshape(&shape)
+                let y = self.apply(SwapRows, &[self.reshape(&[rows, columns]), places]).reshape(&shape);
+                let inputs = [("x", Some(self)), ("lengths", Some(lengths))];
+                y.composed("reverse_sequence", Attributes::new(), &inputs)
             }
             Err(error) => self.fail(error.context("reverse_sequence")),
         }

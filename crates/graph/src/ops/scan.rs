@@ -8,8 +8,8 @@ use anygrad_shaders::{self as shaders, ScanParams};
 
 use super::gather::around;
 use crate::{
-    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values,
-    workgroups,
+    At, Attributes, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor,
+    Tolerance, Values, workgroups,
 };
 
 /// Along `axis`, from its end with `reverse`; without the element itself when `exclusive`.
@@ -52,6 +52,13 @@ impl<'g> Tensor<'g> {
 impl Op for Scan {
     fn name(&self) -> &'static str {
         if self.product { "cumprod" } else { "cumsum" }
+    }
+
+    fn attributes(&self) -> Attributes {
+        Attributes::new()
+            .with("axis", self.axis)
+            .with("exclusive", self.exclusive)
+            .with("reverse", self.reverse)
     }
 
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {

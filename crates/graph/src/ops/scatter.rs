@@ -14,8 +14,8 @@ use anygrad_shaders::{
 use super::gather::{Gather, GatherElements, around, check_indices, inside};
 use super::reduce::Kind;
 use crate::{
-    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values,
-    workgroups,
+    At, Attributes, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor,
+    Tolerance, Values, workgroups,
 };
 
 /// Inputs: x, and indices of the shape `[x.shape[axis]]`, or of the shape of x with `elements`. The
@@ -71,6 +71,10 @@ impl<'g> Tensor<'g> {
 impl Op for ScatterAdd {
     fn name(&self) -> &'static str {
         "scatter_add"
+    }
+
+    fn attributes(&self) -> Attributes {
+        Attributes::new().with("axis", self.axis).with("elements", self.elements)
     }
 
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {

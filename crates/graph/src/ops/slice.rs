@@ -8,7 +8,7 @@ use std::ops::Range;
 use anygrad_core::{Caps, DType, Error, Result};
 
 use super::view::gather;
-use crate::{At, Case, Fill, Grads, Layout, Lowering, Meta, Op, Tensor, Tolerance, Values};
+use crate::{At, Attributes, Case, Fill, Grads, Layout, Lowering, Meta, Op, Tensor, Tolerance, Values};
 
 /// `count` elements along `axis`, from `first`, `step` apart.
 #[derive(Debug)]
@@ -90,6 +90,11 @@ impl Slice {
 impl Op for Slice {
     fn name(&self) -> &'static str {
         "slice"
+    }
+
+    fn attributes(&self) -> Attributes {
+        let attributes = Attributes::new().with("axis", self.axis).with("first", self.first);
+        attributes.with("count", self.count).with("step", self.step)
     }
 
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {

@@ -7,8 +7,8 @@ use anygrad_shaders::{self as shaders, SoftmaxGradParams, SoftmaxParams};
 
 use super::rows::{LONGEST_ROW, RowChoice, RowKernels};
 use crate::{
-    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor, Tolerance,
-    Values,
+    At, Attributes, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor,
+    Tolerance, Values,
 };
 
 /// Over the last axis.
@@ -28,13 +28,13 @@ impl<'g> Tensor<'g> {
     /// proportion to e^x. A NaN makes everything along the axis NaN; minus infinity gives 0.
     #[track_caller]
     pub fn softmax(self, axis: isize) -> Tensor<'g> {
-        self.softmax_along(axis, false)
+        self.softmax_along(axis, false).composed("softmax", along(axis), &[("x", Some(self))])
     }
 
     /// The logarithm of [`Tensor::softmax`], without underflow.
     #[track_caller]
     pub fn log_softmax(self, axis: isize) -> Tensor<'g> {
-        self.softmax_along(axis, true)
+        self.softmax_along(axis, true).composed("log_softmax", along(axis), &[("x", Some(self))])
     }
 
     /// log(sum(e^x)) over `axes` without overflow.
@@ -90,6 +90,10 @@ impl<'g> Tensor<'g> {
 }
 
 /// Rows, and columns in each.
+fn along(axis: isize) -> Attributes {
+    Attributes::new().with("axis", axis)
+}
+
 fn rows(x: &Meta) -> (usize, usize) {
     let columns = x.shape.last().copied().unwrap_or(1);
     (x.shape[..x.shape.rank().saturating_sub(1)].iter().product(), columns)

@@ -10,8 +10,8 @@ use anygrad_shaders::{self as shaders, InvertPermutationParams, SortBlocksParams
 
 use super::gather::{GatherElements, inside};
 use crate::{
-    At, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values,
-    workgroups,
+    At, Attributes, Case, Dispatch, Fill, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor,
+    Tolerance, Values, workgroups,
 };
 
 /// The first `kept` of the places that sort the last axis.
@@ -120,6 +120,10 @@ fn length(x: &Meta) -> usize {
 impl Op for Argsort {
     fn name(&self) -> &'static str {
         "argsort"
+    }
+
+    fn attributes(&self) -> Attributes {
+        Attributes::new().with("kept", self.kept).with("descending", self.descending)
     }
 
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {

@@ -11,8 +11,8 @@ use anygrad_shaders::{self as shaders, TapsParams};
 
 use super::gather::around;
 use crate::{
-    At, Case, Dispatch, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance, Values,
-    workgroups,
+    At, Attributes, Case, Dispatch, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Tensor, Tolerance,
+    Values, workgroups,
 };
 
 /// Longest result of an axis: its list of terms is made on the host, half a gigabyte at this length.
@@ -137,6 +137,10 @@ impl<'g> Tensor<'g> {
 impl Op for Apply {
     fn name(&self) -> &'static str {
         "taps"
+    }
+
+    fn attributes(&self) -> Attributes {
+        Attributes::new().with("axis", self.axis)
     }
 
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {

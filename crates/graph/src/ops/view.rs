@@ -3,7 +3,7 @@
 
 use anygrad_core::{Caps, DType, Error, Result, Shape};
 
-use crate::{At, Case, Fill, Grads, Layout, Lowering, Meta, Op, Tensor, Tolerance, Values};
+use crate::{At, Attributes, Case, Fill, Grads, Layout, Lowering, Meta, Op, Tensor, Tolerance, Values};
 
 #[derive(Debug)]
 struct Reshape(Shape);
@@ -116,6 +116,10 @@ impl Op for Reshape {
 impl Op for Permute {
     fn name(&self) -> &'static str {
         "permute"
+    }
+
+    fn attributes(&self) -> Attributes {
+        Attributes::new().with("axes", &self.0[..])
     }
 
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {

@@ -13,7 +13,7 @@ use std::fmt;
 use anygrad_core::{Array, Caps, DType, Error, Result, Shape};
 
 use super::by_formula::gradients_by_formula;
-use crate::{At, Grads, Layout, Lowering, Meta, Op, Tensor, Tolerance, Values};
+use crate::{At, Attributes, Grads, Layout, Lowering, Meta, Op, Tensor, Tolerance, Values};
 
 pub(super) use cases::cases;
 
@@ -147,7 +147,14 @@ impl<'g> Tensor<'g> {
         inputs.extend(options.mask.map(|mask| mask.broadcast_to(&[batch, heads, queries, keys])));
         inputs.extend(scores.drop.and(options.dropout).map(|dropout| dropout.counter));
         let y = self.apply_all(Forward(scores), &inputs)[0];
-        if padded == value_width { y } else { y.narrow(3, 0..value_width) }
+        let y = if padded == value_width { y } else { y.narrow(3, 0..value_width) };
+        if scores.drop.is_some() {
+            return y;
+        }
+        let attributes = Attributes::new().with("causal", scores.causal).with("scale", scores.scale);
+        let inputs =
+            [("query", Some(self)), ("key", Some(key)), ("value", Some(value)), ("mask", options.mask)];
+        y.composed("attention", attributes, &inputs)
     }
 }
 

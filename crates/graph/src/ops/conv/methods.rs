@@ -43,7 +43,9 @@ impl<'g> Tensor<'g> {
             return self.fail(Error::shape(message));
         }
         let y = y + spread(bias, N);
-        y.apply(Itself(Biased { conv: conv.in_space(), axes: N }), &[y, self, weight, bias])
+        let y = y.apply(Itself(Biased { conv: conv.in_space(), axes: N }), &[y, self, weight, bias]);
+        let inputs = [("x", Some(self)), ("weight", Some(weight)), ("bias", Some(bias))];
+        y.composed("conv", conv.in_space().attributes(N), &inputs)
     }
 
     /// [`Tensor::conv_nd`] of lines: x `[n, c, l]` with `weight` `[out_c, c / groups, kernel]`.

@@ -17,7 +17,9 @@ mod volume_cases;
 
 use anygrad_core::{Caps, Error, Result, Shape};
 
-use crate::{Arrangement, At, Grads, Layout, Lowering, Meta, Op, Rows, Tensor, Tolerance, Values};
+use crate::{
+    Arrangement, At, Attributes, Grads, Layout, Lowering, Meta, Op, Rows, Tensor, Tolerance, Values,
+};
 
 use super::itself::WrittenOut;
 use geometry::Geometry;
@@ -101,6 +103,10 @@ impl WrittenOut for Biased {
 impl Op for Convolution {
     fn name(&self) -> &'static str {
         ["conv1d", "conv2d", "conv3d"][self.axes - 1]
+    }
+
+    fn attributes(&self) -> Attributes {
+        self.conv.attributes(self.axes)
     }
 
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {
@@ -220,6 +226,10 @@ impl InputGrad {
 impl Op for InputGrad {
     fn name(&self) -> &'static str {
         ["conv1d_input_grad", "conv2d_input_grad", "conv3d_input_grad"][self.axes - 1]
+    }
+
+    fn attributes(&self) -> Attributes {
+        self.conv.attributes(self.axes)
     }
 
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {

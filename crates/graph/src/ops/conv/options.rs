@@ -1,5 +1,7 @@
 use std::array::from_fn;
 
+use crate::Attributes;
+
 /// The options of a convolution along `N` axes: (height, width), or (depth, height, width).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv<const N: usize = 2> {
@@ -65,6 +67,16 @@ impl<const N: usize> Conv<N> {
             dilation: last(&self.dilation, 1),
             groups: self.groups,
         }
+    }
+}
+
+impl Conv<3> {
+    /// What a convolution along the last `axes` of three is set to.
+    pub(super) fn attributes(&self, axes: usize) -> Attributes {
+        let from = 3 - axes;
+        let attributes = Attributes::new().with("stride", &self.stride[from..]);
+        let attributes = attributes.with("padding", self.padding[from..].as_flattened());
+        attributes.with("dilation", &self.dilation[from..]).with("groups", self.groups)
     }
 }
 

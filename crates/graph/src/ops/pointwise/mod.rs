@@ -12,7 +12,7 @@ use std::sync::Arc;
 use anygrad_core::{Array, Caps, DType, Error, Result, Shape};
 
 use super::half::{convert, promote};
-use crate::{At, Call, Grads, IntoTensor, Layout, Lowering, Meta, Op, Origin, Tensor, Values};
+use crate::{At, Attributes, Call, Grads, IntoTensor, Layout, Lowering, Meta, Op, Origin, Tensor, Values};
 
 /// A row of the table.
 struct Function {
@@ -54,6 +54,10 @@ impl fmt::Debug for Pointwise {
 impl Op for Pointwise {
     fn name(&self) -> &'static str {
         self.function.name
+    }
+
+    fn attributes(&self) -> Attributes {
+        Attributes::new().with("constants", &self.constants[..])
     }
 
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {

@@ -93,7 +93,8 @@ impl<'g> Tensor<'g> {
     /// Padding is never the largest, NaN always; the gradient goes to the first of equal elements.
     #[track_caller]
     pub fn max_pool_nd<const N: usize>(self, pool: Pool<N>) -> Tensor<'g> {
-        self.pooled(["max_pool1d", "max_pool2d", "max_pool3d"][N.clamp(1, 3) - 1], &pool, largest)
+        let y = self.pooled(["max_pool1d", "max_pool2d", "max_pool3d"][N.clamp(1, 3) - 1], &pool, largest);
+        y.composed("max_pool", pool.attributes(), &[("x", Some(self))])
     }
 
     /// [`Tensor::max_pool_nd`] of lines `[n, c, l]`.
@@ -121,7 +122,9 @@ impl<'g> Tensor<'g> {
     pub fn avg_pool_nd<const N: usize>(self, pool: Pool<N>, count_include_pad: bool) -> Tensor<'g> {
         let name = ["avg_pool1d", "avg_pool2d", "avg_pool3d"][N.clamp(1, 3) - 1];
         let divisor = if count_include_pad { Divisor::Padded } else { Divisor::Inside };
-        self.pooled(name, &pool, |x, pool| average(x, pool, divisor))
+        let y = self.pooled(name, &pool, |x, pool| average(x, pool, divisor));
+        let attributes = pool.attributes().with("count_include_pad", count_include_pad);
+        y.composed("avg_pool", attributes, &[("x", Some(self))])
     }
 
     /// [`Tensor::avg_pool_nd`] of lines `[n, c, l]`.
@@ -154,7 +157,8 @@ impl<'g> Tensor<'g> {
             return self.fail(error.context("lp_pool"));
         }
         let sum = |x, pool| average(x, pool, Divisor::One);
-        self.to_power(p).pooled("lp_pool", &pool, sum).root(p)
+        let y = self.to_power(p).pooled("lp_pool", &pool, sum).root(p);
+        y.composed("lp_pool", pool.attributes().with("p", p), &[("x", Some(self))])
     }
 
     /// [`Tensor::lp_pool_nd`] of lines `[n, c, l]`.

@@ -3,6 +3,7 @@ use std::array::from_fn;
 use anygrad_core::{Error, Result};
 
 use super::super::conv::last;
+use crate::Attributes;
 
 /// Largest padded size and span of a window: positions in a kernel are 32-bit integers.
 const MAX_SIZE: usize = 1 << 30;
@@ -40,6 +41,13 @@ impl<const N: usize> Pool<N> {
     /// Windows side by side: the stride is the kernel.
     pub fn new(kernel: [usize; N]) -> Self {
         Pool { kernel, stride: kernel, padding: [[0; 2]; N], dilation: [1; N], ceil_mode: false }
+    }
+
+    /// What it is set to.
+    pub(super) fn attributes(&self) -> Attributes {
+        let attributes = Attributes::new().with("kernel", &self.kernel[..]).with("stride", &self.stride[..]);
+        let attributes = attributes.with("padding", self.padding.as_flattened());
+        attributes.with("dilation", &self.dilation[..]).with("ceil_mode", self.ceil_mode)
     }
 
     /// The same along the last of three axes.

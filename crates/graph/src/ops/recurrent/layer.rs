@@ -1,7 +1,7 @@
 //! The user's side of recurrent layers: weights and options in the layouts of Keras.
 
 use super::fitted::Fitted;
-use crate::Tensor;
+use crate::{Attributes, Tensor};
 
 /// The function of a simple recurrent layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,13 +172,39 @@ impl<'g> Tensor<'g> {
             Err(error) => Err(error),
         };
         match output {
-            Ok(output) => output,
+            Ok(output) => {
+                self.notes_recurrent(layer, &output);
+                output
+            }
             Err(error) => {
                 let mistake = self.fail(error.context(layer.cell.name()));
                 let cell = (layer.cell == RecurrentCell::Lstm).then_some(mistake);
                 RecurrentOutput { sequence: mistake, hidden: mistake, cell }
             }
         }
+    }
+
+    #[track_caller]
+    fn notes_recurrent(self, layer: &Recurrent<'g>, output: &RecurrentOutput<'g>) {
+        let attributes = Attributes::new()
+            .with("cell", layer.cell.name())
+            .with("relu", layer.cell == RecurrentCell::Rnn(Activation::Relu))
+            .with("reset_after", layer.cell == RecurrentCell::Gru { reset_after: true })
+            .with("go_backwards", layer.go_backwards)
+            .with_some("clip", layer.clip);
+        let inputs = [
+            ("x", Some(self)),
+            ("kernel", Some(layer.kernel)),
+            ("recurrent_kernel", Some(layer.recurrent_kernel)),
+            ("bias", layer.bias),
+            ("initial", layer.initial),
+            ("initial_cell", layer.initial_cell),
+            ("peepholes", layer.peepholes),
+            ("lengths", layer.lengths),
+        ];
+        let outputs =
+            [("sequence", Some(output.sequence)), ("hidden", Some(output.hidden)), ("cell", output.cell)];
+        self.graph().compose("recurrent", attributes, &inputs, &outputs);
     }
 
     /// A simple recurrent layer over `[batch, time, inputs]`: the state after each step,

@@ -13,7 +13,8 @@ use anygrad_core::{Caps, DType, Error, Result, Shape};
 
 use super::rows::RowKernels;
 use crate::{
-    Arrangement, At, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor, Tolerance, Values,
+    Arrangement, At, Attributes, Grads, Kernels, Layout, Lowering, Meta, Op, Operand, Rows, Tensor,
+    Tolerance, Values,
 };
 pub(super) use cases::cases;
 pub(super) use passes::{Reduction, sum_of_parts};
@@ -85,7 +86,9 @@ impl<'g> Tensor<'g> {
                 Err(error) => return self.fail(error.context("mean")),
             }
         }
-        self.in_f32(|x| x.sum(axes, keepdims) * (1.0 / count as f64))
+        let mean = self.in_f32(|x| x.sum(axes, keepdims) * (1.0 / count as f64));
+        let attributes = Attributes::new().with("axes", axes).with("keepdims", keepdims);
+        mean.composed("mean", attributes, &[("x", Some(self))])
     }
 
     /// The mean square distance from the mean over `axes`, divided by n - `ddof` in place of n.
@@ -207,6 +210,10 @@ impl Op for Reduce {
             Kind::Min => "min",
             Kind::Product => "prod",
         }
+    }
+
+    fn attributes(&self) -> Attributes {
+        Attributes::new().with("axes", &(self.first..self.last).collect::<Vec<_>>()[..])
     }
 
     fn infer(&self, x: &[Meta]) -> Result<Vec<Meta>> {

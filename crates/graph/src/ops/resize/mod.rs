@@ -10,7 +10,7 @@ mod cases;
 use anygrad_core::{Array, DType, Error, Result, Shape};
 
 use super::taps::{LONGEST, Taps};
-use crate::Tensor;
+use crate::{Attributes, Tensor};
 use axis::Axis;
 
 pub(super) use cases::cases;
@@ -100,6 +100,32 @@ impl Resize {
     pub fn new(interpolation: Interpolation, coordinates: Coordinates) -> Self {
         Resize { interpolation, coordinates, antialias: false, exclude_outside: false }
     }
+
+    /// What it is set to, in the words of ONNX.
+    fn attributes(&self) -> Attributes {
+        let coordinates = match self.coordinates {
+            Coordinates::HalfPixel => "half_pixel",
+            Coordinates::HalfPixelSymmetric => "half_pixel_symmetric",
+            Coordinates::PytorchHalfPixel => "pytorch_half_pixel",
+            Coordinates::AlignCorners => "align_corners",
+            Coordinates::Asymmetric => "asymmetric",
+        };
+        let attributes = Attributes::new().with("coordinates", coordinates).with("antialias", self.antialias);
+        let attributes = attributes.with("exclude_outside", self.exclude_outside);
+        match self.interpolation {
+            Interpolation::Linear => attributes.with("mode", "linear"),
+            Interpolation::Cubic { a } => attributes.with("mode", "cubic").with("a", a),
+            Interpolation::Nearest(rounding) => attributes.with("mode", "nearest").with(
+                "rounding",
+                match rounding {
+                    Rounding::RoundPreferFloor => "round_prefer_floor",
+                    Rounding::RoundPreferCeil => "round_prefer_ceil",
+                    Rounding::Floor => "floor",
+                    Rounding::Ceil => "ceil",
+                },
+            ),
+        }
+    }
 }
 
 impl<'g> Tensor<'g> {
@@ -108,7 +134,8 @@ impl<'g> Tensor<'g> {
     #[track_caller]
     pub fn resize(self, sizes: &[usize], how: Resize) -> Tensor<'g> {
         let axis = |size, out| Ok(Axis { size, out, scale: None, part: None });
-        self.resize_axes(sizes, how, axis)
+        let y = self.resize_axes(sizes, how, axis);
+        y.composed("resize", how.attributes().with("axes", sizes.len()), &[("x", Some(self))])
     }
 
     /// The last axes multiplied by `scales`, results of size `floor(size * scale)`. The scales as they
@@ -125,7 +152,9 @@ impl<'g> Tensor<'g> {
             }
             Err(Error::shape(format!("{size} elements cannot be multiplied by {scale}")))
         };
-        self.resize_axes(scales, how, axis)
+        let y = self.resize_axes(scales, how, axis);
+        let attributes = how.attributes().with("axes", scales.len()).with("scales", scales);
+        y.composed("resize", attributes, &[("x", Some(self))])
     }
 
     /// Each of the last axes made larger by a whole factor, every element repeated: nearest-neighbour
@@ -135,7 +164,9 @@ impl<'g> Tensor<'g> {
         let axis = |size: usize, factor| {
             Ok(Axis { size, out: size.saturating_mul(factor), scale: None, part: None })
         };
-        self.resize_axes(factors, Resize::nearest(), axis)
+        let how = Resize::nearest();
+        let y = self.resize_axes(factors, how, axis);
+        y.composed("resize", how.attributes().with("axes", factors.len()), &[("x", Some(self))])
     }
 
     /// Parts of the last axes resized to `sizes`. A part `(start, end)` is told in shares of the way
