@@ -5,6 +5,7 @@
 
 mod bound;
 mod element;
+pub mod export;
 mod external;
 mod file;
 mod host;

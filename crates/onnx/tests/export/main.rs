@@ -1,0 +1,5 @@
+//! Models out: what is written, and that the official checker and onnxruntime take it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod cases;
+mod python;
