@@ -26,6 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "anygrad-gpu",
             "anygrad-graph",
             "anygrad-nn",
+            "anygrad-onnx",
             "anygrad-plot",
             "anygrad-recipe",
             "anygrad-store",

@@ -4,6 +4,7 @@ mod audit;
 mod bench;
 mod devices;
 mod evaluate;
+mod export;
 mod interrupt;
 mod keygen;
 mod models;
@@ -43,6 +44,8 @@ enum Command {
     Evaluate(evaluate::Arguments),
     /// Tells what the predictions of a trained model rest on, in pictures and numbers
     Explain(validation::Explain),
+    /// Writes a trained model for other programs: as ONNX, or its parameters as safetensors
+    Export(export::Arguments),
     /// What `bench` starts to measure a cold start
     #[command(hide = true)]
     FirstStep(bench::FirstStep),
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Explain(arguments) => validation::explain(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::FirstStep(arguments) => bench::run_first_step(&arguments),
         Command::Generate(arguments) => validation::generate(&arguments),
         Command::Inspect(arguments) => models::inspect(&arguments),

@@ -39,6 +39,17 @@ impl Scaling {
         }
     }
 
+    /// Where the columns lie, and two numbers of each: x becomes (x - first) / second.
+    pub fn numbers(&self) -> (Layout, Vec<f32>, Vec<f32>) {
+        match self {
+            Scaling::Standardize(scale) => (scale.layout, scale.mean.clone(), scale.deviation.clone()),
+            Scaling::MinMax(scale) => {
+                let width = |(&low, &high): (&f32, &f32)| if low == high { 1.0 } else { high - low };
+                (scale.layout, scale.low.clone(), scale.low.iter().zip(&scale.high).map(width).collect())
+            }
+        }
+    }
+
     /// `y` back in the units of the data.
     ///
     /// # Errors
@@ -169,6 +180,11 @@ mod tests {
             let read: Scaling = serde_json::from_str(&text).unwrap();
             assert_eq!(read, scale, "{text}");
             assert_eq!(read.apply(&x).unwrap(), scale.apply(&x).unwrap());
+            let (_, shift, width) = read.numbers();
+            for (i, (x, y)) in x.to_f64().into_iter().zip(scale.apply(&x).unwrap().to_f64()).enumerate() {
+                let wanted = (x - f64::from(shift[i % 3])) / f64::from(width[i % 3]);
+                assert!((y - wanted).abs() < 1e-5, "{y} {wanted}");
+            }
             let back = read.invert(&read.apply(&x).unwrap()).unwrap();
             assert!(back.to_f64().iter().zip(x.to_f64()).all(|(a, b)| (a - b).abs() < 1e-3));
         }

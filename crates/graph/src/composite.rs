@@ -70,3 +70,40 @@ impl<'g> Tensor<'g> {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use anygrad_core::DType;
+
+    use super::*;
+
+    #[test]
+    fn methods_note_what_they_made() {
+        let graph = Graph::new();
+        let x = graph.input("x", &[2, 3, 4], DType::F32);
+        let [kernel, recurrent] = [graph.state("k", &[4, 20]), graph.state("r", &[5, 20])];
+        let lstm = graph.labelled("lstm", || x.lstm(kernel, recurrent, None, None));
+        let y = lstm.sequence.softmax(0).hard_swish();
+        graph.gradients(y.sum_all(), &[x]);
+        let composites = graph.composites();
+        let names: Vec<&str> = composites.iter().map(|composite| composite.name).collect();
+        // Those of gradients are none, and what is inside another comes first.
+        assert_eq!(names, ["recurrent", "softmax", "hard_sigmoid", "hard_swish"]);
+        let layer = &composites[0];
+        assert_eq!(
+            (layer.attributes.text("cell").ok(), layer.label.as_deref()),
+            (Some("lstm"), Some("lstm"))
+        );
+        assert_eq!((layer.input("kernel"), layer.input("bias")), (Some(kernel.id()), None));
+        assert_eq!(layer.outputs[0], ("sequence", lstm.sequence.id()));
+        assert!(layer.place.file().ends_with("composite.rs"));
+        assert_eq!(composites[3].outputs, [("y", y.id())]);
+        assert!(layer.attributes.int("cell").unwrap_err().to_string().contains("wanted is a whole number"));
+
+        // Nothing is noted of a mistake, nor of what stays as it is.
+        let before = graph.composites().len();
+        x.narrow(0, 5..9).softmax(-1);
+        x.mean(&[], true).mean(&[7], true);
+        assert_eq!(graph.composites().len(), before + 1);
+    }
+}

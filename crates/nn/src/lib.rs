@@ -24,6 +24,7 @@
 mod activation;
 mod init;
 mod layers;
+mod library;
 mod loss;
 mod metrics;
 mod optim;
@@ -35,6 +36,7 @@ mod train;
 pub use activation::Activation;
 pub use init::Init;
 pub use layers::*;
+pub use library::{Exchange, Library};
 pub use loss::{Ctc, Loss, MarginRanking, Reduction, TripletMargin};
 pub use metrics::{Average, ClassScores, Confusion, Metric};
 pub use optim::{

@@ -4,6 +4,7 @@
 //! - [`train()`], [`resume()`], [`Run`]: a training in a folder, which can be killed at any point;
 //! - [`Saved`]: the trained model of a folder, which predicts and is evaluated; [`load_trainer`]: the same with
 //!   the data of its recipe;
+//! - [`Saved::onnx`]: that model for other programs, and [`Saved::weights`] its parameters;
 //! - [`report`]: what a run shows: one page, tables and pictures;
 //! - [`crossval`]: how well a recipe does on rows that it has not seen, fold by fold;
 //! - [`sweep`]: many recipes from one, compared;
@@ -13,6 +14,7 @@
 mod assemble;
 pub mod crossval;
 pub mod explain;
+mod export;
 mod folder;
 mod fresh;
 pub mod generate;
@@ -29,8 +31,10 @@ mod table;
 mod tested;
 mod train;
 mod trial;
+mod weights;
 
 pub use assemble::{Assembly, assemble, assemble_with};
+pub use export::Exported;
 pub use folder::{Folder, HISTORY, METRICS, PREPROCESSING, RECIPE, RUN, SCORES};
 pub use info::{DataInfo, DataPart, KernelCost, RunInfo};
 pub use options::{Outcome, RunOptions};
@@ -39,3 +43,4 @@ pub use report::Tested;
 pub use saved::{Saved, Which, load_trainer};
 pub use table::Table;
 pub use train::{Resumed, Run, resume, train};
+pub use weights::load_weights;

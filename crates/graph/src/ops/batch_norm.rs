@@ -101,7 +101,8 @@ impl<'g> Tensor<'g> {
         bias: Option<Tensor<'g>>,
         eps: f64,
     ) -> Tensor<'g> {
-        let [scale, bias] = match self.channels("group_norm", 1, eps, [scale, bias]) {
+        let given = [scale, bias];
+        let [scale, bias] = match self.channels("group_norm", 1, eps, given) {
             Ok(weights) => weights,
             Err(mistake) => return mistake,
         };
@@ -116,7 +117,9 @@ impl<'g> Tensor<'g> {
         let rows = self.reshape(&[shape[0] * groups, shape.elements() / shape[0] / groups]);
         let mut y = rows.layer_norm(-1, None, None, eps).reshape(&shape);
         y = scale.map_or(y, |scale| y * scale);
-        bias.map_or(y, |bias| y + bias)
+        y = bias.map_or(y, |bias| y + bias);
+        let attributes = Attributes::new().with("groups", groups).with("eps", eps);
+        y.composed("group_norm", attributes, &[("x", Some(self)), ("scale", given[0]), ("bias", given[1])])
     }
 
     /// Instance normalization of x `[n, channels, ...]`: each channel of each example on its own

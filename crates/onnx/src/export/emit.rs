@@ -15,6 +15,9 @@ use crate::proto::{
     ValueInfoProto,
 };
 
+/// What a model that is the same for every batch does not depend on.
+const BATCH: &str = "the number of rows of a batch: give one";
+
 /// A value as it is written. It may lack axes in front, and have one element along axes, where the value repeats
 /// itself: operators broadcast by the same rule as here.
 #[derive(Clone, Debug)]
@@ -137,8 +140,13 @@ impl<'a> Emitter<'a> {
         if let Some(known) = self.known.get(&root) {
             return Ok(known.clone());
         }
-        let folded =
-            self.folded.get(&root).ok_or_else(|| Error::internal(format!("{id:?} was not written")))?;
+        let Some(folded) = self.folded.get(&root) else {
+            return Err(match self.graph.origin(root) {
+                Origin::State(name) => Error::unsupported(format!("the state {name:?} depends on {BATCH}")),
+                Origin::Constant(_) => Error::unsupported(format!("a constant of it depends on {BATCH}")),
+                _ => Error::internal(format!("{root:?} was not written")),
+            });
+        };
         let name = self.scribe.constant(folded.state.as_deref().unwrap_or("constant"), &folded.array);
         let known = Known { name, sizes: self.sizes(root).to_vec() };
         self.known.insert(root, known.clone());

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anygrad_core::{Array, DType, Data};
-use anygrad_onnx::proto::{ModelProto, TensorProto};
+use anygrad_onnx::proto::{
+    AttributeProto, AttributeType, ModelProto, NodeProto, TensorProto, TensorTypeProto, TypeProto, TypeValue,
+    ValueInfoProto,
+};
 use prost::Message;
 
 /// The interpreter that the environment names; a test says so where there is none.
@@ -58,10 +61,40 @@ pub fn write(
     std::fs::write(folder.join("tolerance.txt"), format!("{:e} {:e}", tolerance.0, tolerance.1)).unwrap();
 }
 
+/// The node that makes classes of probabilities, the first of the largest.
+#[allow(dead_code, reason = "each test program uses a part of this file")]
+pub fn class_of(probabilities: &str, class: &str) -> [NodeProto; 2] {
+    let node = |operator: &str, from: &str, to: &str, settings: &[(&str, i64)]| NodeProto {
+        op_type: Some(operator.into()),
+        input: vec![from.into()],
+        output: vec![to.into()],
+        attribute: settings
+            .iter()
+            .map(|(name, value)| AttributeProto {
+                name: Some((*name).into()),
+                r#type: Some(AttributeType::Int.into()),
+                i: Some(*value),
+                ..AttributeProto::default()
+            })
+            .collect(),
+        ..NodeProto::default()
+    };
+    let places = format!("{class}_place");
+    let found = node("ArgMax", probabilities, &places, &[("axis", 1), ("keepdims", 0)]);
+    [found, node("Cast", &places, class, &[("to", 6)])]
+}
+
+/// Whole numbers as an output.
+#[allow(dead_code, reason = "each test program uses a part of this file")]
+pub fn whole_output(name: &str) -> ValueInfoProto {
+    let tensor = TensorTypeProto { elem_type: Some(6), shape: None };
+    let kind = TypeProto { value: Some(TypeValue::Tensor(tensor)), ..TypeProto::default() };
+    ValueInfoProto { name: Some(name.into()), r#type: Some(kind), ..ValueInfoProto::default() }
+}
+
 /// Has all models of a folder checked and run: how many there were, and a line for each that is wrong.
 pub fn check(python: &Path, folder: &Path) -> (usize, Vec<String>) {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/export/check.py");
-    let output = Command::new(python).arg(script).arg(folder).output().unwrap();
+    let output = Command::new(python).arg("-c").arg(include_str!("check.py")).arg(folder).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     let count = text.lines().find_map(|line| line.strip_prefix("CHECKED ")?.split(' ').next()?.parse().ok());
     let Some(count) = count else {
