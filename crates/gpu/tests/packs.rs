@@ -15,7 +15,7 @@ use pollster::block_on;
 /// Parameters of odd sizes, one with a single element, some alike.
 const SIZES: [&[usize]; 7] = [&[1], &[3], &[5, 7], &[64], &[257], &[3], &[40, 33]];
 
-const APART: Options = Options { fuse: true, pack: false, portable: false, max_binding_bytes: u64::MAX };
+const APART: Options = Options { pack: false, ..Options::DEFAULT };
 
 fn session() -> Session {
     block_on(Session::open(&Choice::from_env_or(Choice::Software))).expect("these tests need an adapter")

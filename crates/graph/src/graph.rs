@@ -89,6 +89,9 @@ pub struct Graph {
 }
 
 impl Graph {
+    /// The label of what computes a loss; see [`Graph::labelled`]. Its values are never rounded to save memory.
+    pub const LOSS: &'static str = "loss";
+
     /// An empty graph.
     pub fn new() -> Self {
         Graph::default()

@@ -10,7 +10,7 @@ use anygrad_graph::{Dispatch, Meta, Operand, workgroups};
 use crate::body::{Body, Load};
 use crate::lower::{KernelWork, Source, Step as Lowered, StorageId, Work};
 use crate::place::Placed;
-use crate::plan::{Action, Cost, Part, Plan, Role, Slot, SlotId, Step};
+use crate::plan::{Action, Cost, Part, Plan, Role, Saving, Slot, SlotId, Step};
 use crate::slots::Slots;
 use crate::wgsl::{Kind, hole};
 use crate::window::{Window, is_aligned, range};
@@ -18,7 +18,12 @@ use crate::window::{Window, is_aligned, range};
 /// Buffers are whole groups of four elements, so that kernels may read and write them as such.
 const GROUP_BYTES: u64 = 16;
 
-pub(crate) fn assemble(placed: Placed, working: Slots, caps: &Caps) -> Result<Plan> {
+pub(crate) fn assemble(
+    placed: Placed,
+    working: Slots,
+    saving: Option<Saving>,
+    caps: &Caps,
+) -> Result<Plan> {
     let mut assembly = Assembly {
         slot_of_home: vec![None; placed.program.storages.len()],
         plan: Plan {
@@ -30,6 +35,7 @@ pub(crate) fn assemble(placed: Placed, working: Slots, caps: &Caps) -> Result<Pl
             steps: Vec::new(),
             outputs: Vec::new(),
             parameter_stride: u64::from(caps.uniform_alignment.max(16)),
+            saving,
         },
         placed: &placed,
         working: &working,
@@ -148,6 +154,7 @@ impl Assembly<'_> {
             results: step.outputs.iter().map(|&output| self.placed.program.storages[output].layout).collect(),
             actions,
             cost: self.cost(step, &reads),
+            again: step.again,
         })
     }
 

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::plan::{Action, Cost, Part, Plan, Role, SlotId};
+use anygrad_graph::core::DType;
+
+use crate::plan::{Action, Cost, Part, Plan, Role, Saving, SlotId};
 
 /// Most lines that are looked at as one cycle: what a time step of a recurrent layer dispatches.
 const LONGEST_CYCLE: usize = 4;
@@ -21,7 +23,9 @@ impl fmt::Display for Plan {
         };
         let names = |slots: &[SlotId]| slots.iter().map(name).collect::<Vec<_>>().join(", ");
         for (index, step) in self.steps.iter().enumerate() {
-            write!(f, "{index:4}  {}  [{}] -> {}", step.name, names(&step.reads), names(&step.writes))?;
+            let again = if step.again { " again" } else { "" };
+            let (reads, writes) = (names(&step.reads), names(&step.writes));
+            write!(f, "{index:4}  {}{again}  [{reads}] -> {writes}", step.name)?;
             if let Some(epilogue) = &step.epilogue {
                 write!(f, "  {epilogue}")?;
             }
@@ -30,6 +34,9 @@ impl fmt::Display for Plan {
             folded(&lines).iter().try_for_each(|line| writeln!(f, "        {line}"))?;
         }
         writeln!(f, "one run: {}", self.cost())?;
+        if let Some(saving) = &self.saving {
+            writeln!(f, "{}", saved(self, saving))?;
+        }
         let memory = self.memory();
         writeln!(
             f,
@@ -57,6 +64,27 @@ impl fmt::Display for Cost {
         }
         Ok(())
     }
+}
+
+/// What was done to take less memory, and what came of it.
+fn saved(plan: &Plan, saving: &Saving) -> String {
+    let plural = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+    let mut done = Vec::new();
+    if saving.recomputed > 0 {
+        let (values, segments) = (plural(saving.recomputed, "value"), plural(saving.segments, "segment"));
+        let more = 100.0 * plan.more_operations();
+        done.push(format!("{values} computed again in {segments}, {more:.1} % more operations"));
+    }
+    if saving.rounded > 0 {
+        done.push(format!("{} held as {}", plural(saving.rounded, "value"), saving.activations));
+    } else if saving.activations != DType::F32 {
+        done.push(format!("nothing to hold as {}", saving.activations));
+    }
+    if done.is_empty() {
+        return "to save memory: nothing, computing again takes no less".into();
+    }
+    let (before, now) = (saving.working_before, plan.memory().working);
+    format!("to save memory: {}; working bytes {before} without, {now} now", done.join("; "))
 }
 
 /// A count in at most three digits, thousands as k, M, G, T.

@@ -152,6 +152,7 @@ fn join(
                 outputs: reader.outputs.clone(),
                 operations: 0.0,
                 saved: 0,
+                again: reader.again,
             })
         }
         _ => None,

@@ -25,6 +25,7 @@ mod lower;
 mod pack;
 mod place;
 mod plan;
+mod save;
 mod slots;
 mod values;
 mod wgsl;
@@ -32,13 +33,14 @@ mod window;
 
 pub use anygrad_graph as graph;
 pub use choose::{Decision, decisions};
-pub use plan::{Action, Cost, Memory, Part, Plan, Role, Slot, SlotId, Step};
+pub use plan::{Action, Cost, Memory, Part, Plan, Role, Saving, Slot, SlotId, Step};
+pub use save::Recompute;
 pub use window::Window;
 
-use anygrad_graph::core::{Caps, Result};
+use anygrad_graph::core::{Caps, DType, Result};
 use anygrad_graph::{Graph, Tensor};
 
-/// What may be left out of compiling, to compare with.
+/// What may be left out of compiling, to compare with, and what is done to take less memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Whether chains of pointwise functions are joined, and joined to the kernels before them.
@@ -50,11 +52,28 @@ pub struct Options {
     /// The adapter is taken to show no more bytes in one binding than these: with it a test sees
     /// small values cut as large ones are.
     pub max_binding_bytes: u64,
+    /// What the gradients compute again instead of having it held. Results stay the same, to the bit.
+    pub recompute: Recompute,
+    /// What the activations that gradients read are held as: `f32`, `f16` or `bf16`. What is computed
+    /// before the gradients stays the same; they read rounded numbers.
+    pub activations: DType,
+}
+
+impl Options {
+    /// All that is done for speed, nothing that is done for memory at a price.
+    pub const DEFAULT: Options = Options {
+        fuse: true,
+        pack: true,
+        portable: false,
+        max_binding_bytes: u64::MAX,
+        recompute: Recompute::None,
+        activations: DType::F32,
+    };
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { fuse: true, pack: true, portable: false, max_binding_bytes: u64::MAX }
+        Options::DEFAULT
     }
 }
 
@@ -80,8 +99,15 @@ pub fn compile_with(graph: &Graph, outputs: &[Tensor<'_>], caps: &Caps, options:
     let lowered = lower::lower(graph, outputs, &constants, &choose::Chooser::new(caps))?;
     let may_fuse = options.fuse && !caps.excludes(Caps::FUSION);
     let fused = if may_fuse { fuse::fuse(lowered, caps) } else { lowered };
-    let placed = place::place(fused);
+    let (saved, saving) = save::save(fused, graph, &options, caps)?;
+    let (placed, slots) = settle(saved, &options, caps)?;
+    assemble::assemble(placed, slots, saving, caps)
+}
+
+/// Where everything is: the stages from steps to memory.
+fn settle(program: lower::Program, options: &Options, caps: &Caps) -> Result<(place::Placed, slots::Slots)> {
+    let placed = place::place(program);
     let placed = if options.pack { pack::pack(placed, caps)? } else { placed };
     let slots = slots::assign(&placed);
-    assemble::assemble(placed, slots, caps)
+    Ok((placed, slots))
 }

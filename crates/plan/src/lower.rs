@@ -90,6 +90,8 @@ pub(crate) struct Step {
     pub(crate) operations: f64,
     /// Bytes that steps which were joined to this one no longer write and read.
     pub(crate) saved: u64,
+    /// Whether it has run before and does so again for the way back; see [`crate::save`].
+    pub(crate) again: bool,
 }
 
 impl Step {
@@ -183,6 +185,7 @@ impl Program {
             outputs: vec![output],
             operations: 0.0,
             saved: 0,
+            again: false,
         });
         output
     }
@@ -309,6 +312,7 @@ fn lower_node(
         outputs: made.iter().map(|value| value.storage).collect(),
         operations,
         saved: 0,
+        again: false,
     };
     let place = |program: &mut Program, layout: Layout| {
         let storage = program.add_storage(layout, Source::Step);

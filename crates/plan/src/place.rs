@@ -130,5 +130,6 @@ fn copy_step(from: StorageId, to: StorageId) -> Step {
         outputs: vec![to],
         operations: 0.0,
         saved: 0,
+        again: false,
     }
 }

@@ -3,7 +3,7 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use anygrad_graph::core::Array;
+use anygrad_graph::core::{Array, DType};
 use anygrad_graph::{Layout, Meta, NodeId, Op};
 
 use crate::window::Window;
@@ -133,6 +133,8 @@ pub struct Step {
     pub actions: Vec<Action>,
     /// What that costs.
     pub cost: Cost,
+    /// Whether it runs a second time, for the gradients, so that its result need not be held in between.
+    pub again: bool,
 }
 
 /// Device memory in bytes, by what it is for.
@@ -157,6 +159,21 @@ impl Memory {
     }
 }
 
+/// What was done so that a plan takes less memory; see [`Recompute`](crate::Recompute).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Saving {
+    /// How many values are computed again for the gradients.
+    pub recomputed: usize,
+    /// In how many segments; 0 where nothing is.
+    pub segments: usize,
+    /// What the values are stored as that the gradients read.
+    pub activations: DType,
+    /// How many of them are rounded to that.
+    pub rounded: usize,
+    /// Working bytes without any of this.
+    pub working_before: u64,
+}
+
 /// A compiled program.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -168,6 +185,8 @@ pub struct Plan {
     pub outputs: Vec<(Meta, SlotId)>,
     /// The parameters of each dispatch begin at a multiple of this, in bytes.
     pub parameter_stride: u64,
+    /// What was done to take less memory, where that was asked for.
+    pub saving: Option<Saving>,
 }
 
 impl Plan {
@@ -180,6 +199,15 @@ impl Plan {
     /// What one run costs.
     pub fn cost(&self) -> Cost {
         self.steps.iter().map(|step| step.cost).sum()
+    }
+
+    /// Operations of steps that run again, as a share of those of all others.
+    pub fn more_operations(&self) -> f64 {
+        let of = |again| {
+            let steps = self.steps.iter().filter(|step| step.again == again);
+            steps.map(|step| step.cost.operations).sum::<f64>()
+        };
+        of(true) / of(false).max(1.0)
     }
 
     /// The kernels that run, each named once.

@@ -15,9 +15,9 @@ pub(crate) type Way = (&'static str, Options);
 
 /// The ways in which each case runs.
 pub(crate) const PLANS: [Way; 3] = [
-    ("fused", Options { fuse: true, pack: true, portable: false, max_binding_bytes: u64::MAX }),
-    ("portable kernels", Options { fuse: true, pack: true, portable: true, max_binding_bytes: u64::MAX }),
-    ("unfused", Options { fuse: false, pack: true, portable: false, max_binding_bytes: u64::MAX }),
+    ("fused", Options::DEFAULT),
+    ("portable kernels", Options { portable: true, ..Options::DEFAULT }),
+    ("unfused", Options { fuse: false, ..Options::DEFAULT }),
 ];
 
 /// How much of a case runs.

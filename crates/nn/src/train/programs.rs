@@ -135,7 +135,7 @@ impl Trainer {
             (Kind::Predict, _) | (_, None) => None,
             (_, Some((row, dtype))) => {
                 let y = graph.input(TARGETS, &[&[rows], &row[..]].concat(), dtype);
-                let loss = graph.labelled("loss", || self.loss.mean(predictions, y));
+                let loss = graph.labelled(Graph::LOSS, || self.loss.mean(predictions, y));
                 graph.check()?;
                 let total = scope.penalized(loss);
                 let tally = self.tally_of(predictions)?;

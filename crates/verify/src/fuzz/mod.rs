@@ -26,7 +26,7 @@ const OPERATORS: usize = 12;
 const CARELESS: u64 = 4;
 
 /// As if the adapter showed no more in one binding: larger values are cut.
-const CUT: Way = ("cut", Options { fuse: true, pack: true, portable: false, max_binding_bytes: 4096 });
+const CUT: Way = ("cut", Options { max_binding_bytes: 4096, ..Options::DEFAULT });
 
 /// What the rounding of a kernel's own sums adds to that of single values, as a factor.
 const SLACK: f64 = 8.0;
