@@ -18,12 +18,7 @@ use crate::window::{Window, is_aligned, range};
 /// Buffers are whole groups of four elements, so that kernels may read and write them as such.
 const GROUP_BYTES: u64 = 16;
 
-pub(crate) fn assemble(
-    placed: Placed,
-    working: Slots,
-    saving: Option<Saving>,
-    caps: &Caps,
-) -> Result<Plan> {
+pub(crate) fn assemble(placed: Placed, working: Slots, saving: Option<Saving>, caps: &Caps) -> Result<Plan> {
     let mut assembly = Assembly {
         slot_of_home: vec![None; placed.program.storages.len()],
         plan: Plan {

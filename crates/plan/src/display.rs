@@ -78,7 +78,7 @@ fn saved(plan: &Plan, saving: &Saving) -> String {
     if saving.rounded > 0 {
         done.push(format!("{} held as {}", plural(saving.rounded, "value"), saving.activations));
     } else if saving.activations != DType::F32 {
-        done.push(format!("nothing to hold as {}", saving.activations));
+        done.push(format!("no value is held as {}, that takes no less", saving.activations));
     }
     if done.is_empty() {
         return "to save memory: nothing, computing again takes no less".into();

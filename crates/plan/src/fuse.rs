@@ -26,12 +26,9 @@ pub(crate) fn fuse(mut program: Program, caps: &Caps) -> Program {
         unique(step.reads()).iter().for_each(|&x| readers_of_storage[x] += 1);
     }
     // What the program ends with is read from outside.
-    let ends = program
-        .outputs
-        .iter()
-        .map(|(_, storage)| storage)
-        .chain(program.updates.iter().map(|(_, next)| next));
-    for &storage in ends {
+    let ends = program.outputs.iter().map(|(_, storage)| storage);
+    let ends = ends.chain(program.updates.iter().map(|(_, next)| next));
+    for &storage in ends.chain(&program.halves) {
         readers_of_storage[storage] += 1;
     }
 

@@ -19,6 +19,7 @@ mod assemble;
 mod body;
 mod choose;
 mod display;
+mod early;
 mod fold;
 mod fuse;
 mod lower;
@@ -99,6 +100,7 @@ pub fn compile_with(graph: &Graph, outputs: &[Tensor<'_>], caps: &Caps, options:
     let lowered = lower::lower(graph, outputs, &constants, &choose::Chooser::new(caps))?;
     let may_fuse = options.fuse && !caps.excludes(Caps::FUSION);
     let fused = if may_fuse { fuse::fuse(lowered, caps) } else { lowered };
+    let fused = early::early(fused);
     let (saved, saving) = save::save(fused, graph, &options, caps)?;
     let (placed, slots) = settle(saved, &options, caps)?;
     assemble::assemble(placed, slots, saving, caps)

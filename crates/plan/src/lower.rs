@@ -131,6 +131,8 @@ pub(crate) struct Program {
     pub(crate) outputs: Vec<(Meta, StorageId)>,
     /// `(state, its next value)`; both row-major from the start.
     pub(crate) updates: Vec<(StorageId, StorageId)>,
+    /// Rounded to be held as such: what reads them is not joined to what writes them.
+    pub(crate) halves: Vec<StorageId>,
     /// What was copied of inputs, states and constants: a value, and where it stands as well.
     pub(crate) copies: Vec<(Value, Value)>,
 }

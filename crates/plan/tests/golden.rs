@@ -9,13 +9,18 @@ use std::{env, fs};
 use anygrad_graph::core::{Caps, DType};
 use anygrad_graph::ops::{Adam, Conv, CrossEntropy, LstmOutput, Pool, Sgd, UpdateRule};
 use anygrad_graph::{Graph, Tensor};
-use anygrad_plan::compile;
+use anygrad_plan::{Options, Recompute, compile_with};
 
 /// Compares the plan of a graph with its file.
 fn golden(name: &str, build: impl for<'g> Fn(&'g Graph) -> Vec<Tensor<'g>>) {
+    golden_with(name, Options::DEFAULT, build);
+}
+
+/// As [`golden`], with options.
+fn golden_with(name: &str, options: Options, build: impl for<'g> Fn(&'g Graph) -> Vec<Tensor<'g>>) {
     let graph = Graph::new();
     let outputs = build(&graph);
-    let text = compile(&graph, &outputs, &Caps::baseline()).unwrap().to_string();
+    let text = compile_with(&graph, &outputs, &Caps::baseline(), options).unwrap().to_string();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name).with_extension("txt");
     if env::var_os("UPDATE_GOLDEN").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -106,4 +111,26 @@ fn a_chain_of_halves() {
         let y = (x * 2.0 + 1.0).tanh() + x;
         vec![y, (y.matmul(w) + 0.5).relu()]
     });
+}
+
+/// Four layers of which each gradient reads what the layer made.
+fn deep(graph: &Graph) -> Vec<Tensor<'_>> {
+    let (x, y) = (graph.input("x", &[256, 64], DType::F32), graph.input("y", &[256, 64], DType::F32));
+    let weights: Vec<_> =
+        (0..4).map(|i| (format!("w{i}"), graph.state(&format!("w{i}"), &[64, 64]))).collect();
+    let output = weights.iter().fold(x, |x, (_, w)| x.matmul(*w).layer_norm(-1, None, None, 1e-5).tanh());
+    let loss = (output - y).square().mean_all();
+    let named: Vec<_> = weights.iter().map(|(name, w)| (name.as_str(), *w)).collect();
+    train(loss, &named, &Sgd::default());
+    vec![loss]
+}
+
+#[test]
+fn a_step_that_computes_again() {
+    golden_with("recompute", Options { recompute: Recompute::Segments(2), ..Options::DEFAULT }, deep);
+}
+
+#[test]
+fn a_step_that_holds_halves() {
+    golden_with("activations", Options { activations: DType::F16, ..Options::DEFAULT }, deep);
 }

@@ -44,8 +44,9 @@ pub(super) fn gather(scope: &Scope<'_>, loss: Tensor<'_>, rows: usize) {
     let graph = scope.graph();
     let (names, parameters) = learned(scope);
     let loss = graph.tensor(loss.id());
-    let gradients = graph.gradients(loss, &parameters);
+    // Before the gradients, so that each can be added where it is computed.
     let is_first = batches(graph).eq(whole(graph, 0));
+    let gradients = graph.gradients(loss, &parameters);
     for (name, gradient) in names.iter().zip(gradients) {
         if gradient.is_poison() {
             return;

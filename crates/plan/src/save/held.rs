@@ -34,7 +34,8 @@ impl<'a> Held<'a> {
             for &y in &step.outputs {
                 writer[y] = Some(index);
                 // What works in place runs once.
-                fixed[y] |= matches!(&step.work, Work::Kernels(KernelWork { in_place, .. }) if !in_place.is_empty());
+                fixed[y] |=
+                    matches!(&step.work, Work::Kernels(KernelWork { in_place, .. }) if !in_place.is_empty());
             }
         }
         for x in program.steps[back..].iter().flat_map(Step::reads) {

@@ -88,6 +88,7 @@ fn segments_of_equal_bytes(held: &Held<'_>, count: usize) -> Vec<usize> {
         so_far.push(held_bytes);
         crossing.push(open);
     }
+    let count = count.min(steps.len());
     let mut boundaries: Vec<usize> = Vec::new();
     for k in 1..count as u64 {
         let wanted = held_bytes as u128 * u128::from(k) / count as u128;

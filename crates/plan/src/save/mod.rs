@@ -19,6 +19,7 @@ mod round;
 use anygrad_graph::Graph;
 use anygrad_graph::core::{Caps, DType, Error, Result};
 
+use crate::assemble::padded;
 use crate::lower::Program;
 use crate::plan::Saving;
 use crate::{Options, fuse, settle};
@@ -49,6 +50,10 @@ const TRIED_SEGMENTS: [usize; 11] = [2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 64];
 /// How much larger than the smallest a peak may be for less work.
 const NEAR: f64 = 1.02;
 
+/// Up to this many of the largest sizes of values may be left as they are where that takes less memory
+/// than to round them too: while a kernel reads a value, it stands there in `f32` beside what was rounded.
+const LEFT_SIZES: usize = 3;
+
 /// A program that takes less memory, and what was done.
 pub(crate) fn save(
     program: Program,
@@ -56,72 +61,90 @@ pub(crate) fn save(
     options: &Options,
     caps: &Caps,
 ) -> Result<(Program, Option<Saving>)> {
-    let (halves, recompute) = (options.activations, options.recompute);
+    let halves = options.activations;
     if !matches!(halves, DType::F32 | DType::F16 | DType::BF16) {
         return Err(Error::input(format!("activations cannot be held as {halves}: take f32, f16 or bf16")));
     }
-    if recompute == Recompute::None && halves == DType::F32 {
+    if options.recompute == Recompute::None && halves == DType::F32 {
         return Ok((program, None));
     }
-    let before = working(&program, options, caps)?;
-    let mut saving =
+    let asked = Asked { graph, options, caps };
+    let before = asked.working(&program)?;
+    let nothing =
         Saving { recomputed: 0, segments: 0, activations: halves, rounded: 0, working_before: before };
-    let program = match Held::of(&program, graph) {
-        Some(held) => match recomputed(&held, recompute, before, options, caps)? {
-            Some((program, values, segments)) => {
-                (saving.recomputed, saving.segments) = (values, segments);
-                program
-            }
-            None => program,
-        },
-        None => program,
-    };
-    let program = match halves {
-        DType::F32 => program,
-        _ => {
-            let (rounded, values) = round::round(program, graph, halves, caps)?;
-            saving.rounded = values;
-            let may_fuse = options.fuse && !caps.excludes(Caps::FUSION);
-            if may_fuse { fuse::fuse(rounded, caps) } else { rounded }
-        }
-    };
-    Ok((program, Some(saving)))
+    let tried = asked.tried(&program, nothing)?;
+    let least = tried.iter().map(|way| way.working).min().unwrap_or(before);
+    let near = |way: &Way| way.working < before && way.working as f64 <= NEAR * least as f64;
+    let order = |a: &Way, b: &Way| a.work.total_cmp(&b.work).then(a.saving.rounded.cmp(&b.saving.rounded));
+    Ok(match tried.into_iter().filter(near).min_by(order) {
+        Some(best) => (best.program, Some(best.saving)),
+        None => (program, Some(nothing)),
+    })
 }
 
-/// The program that computes again, with the number of values and of segments, if it takes less memory.
-fn recomputed(
-    held: &Held<'_>,
-    recompute: Recompute,
-    before: u64,
-    options: &Options,
-    caps: &Caps,
-) -> Result<Option<(Program, usize, usize)>> {
-    let levels = match recompute {
-        Recompute::None => Vec::new(),
-        Recompute::Auto => {
-            let segments = TRIED_SEGMENTS.map(Recompute::Segments);
-            [Recompute::Cheap, Recompute::Layers].into_iter().chain(segments).collect()
-        }
-        one => vec![one],
-    };
-    let mut tried: Vec<(u64, f64, (Program, usize, usize))> = Vec::new();
-    for level in levels {
-        let (kept, segments) = levels::kept(held, level);
-        let (program, values) = again::rewrite(held, &kept);
-        if values > 0 {
+/// One way to save memory, and what comes of it.
+struct Way {
+    program: Program,
+    saving: Saving,
+    working: u64,
+    /// Operations that are done again.
+    work: f64,
+}
+
+/// What was asked for, and for what.
+struct Asked<'a> {
+    graph: &'a Graph,
+    options: &'a Options,
+    caps: &'a Caps,
+}
+
+impl Asked<'_> {
+    /// All ways that are worth a look.
+    fn tried(&self, program: &Program, nothing: Saving) -> Result<Vec<Way>> {
+        let mut tried = Vec::new();
+        let Some(held) = Held::of(program, self.graph) else { return Ok(tried) };
+        let levels = match self.options.recompute {
+            Recompute::Auto => {
+                let segments = TRIED_SEGMENTS.map(Recompute::Segments);
+                [Recompute::None, Recompute::Cheap, Recompute::Layers].into_iter().chain(segments).collect()
+            }
+            one => vec![one],
+        };
+        for level in levels {
+            let (kept, segments) = levels::kept(&held, level);
+            let (program, recomputed) = again::rewrite(&held, &kept);
             let work = program.steps.iter().filter(|step| step.again);
             let work = work.map(|step| held::work(&program, step)).sum();
-            tried.push((working(&program, options, caps)?, work, (program, values, segments)));
+            if self.options.activations != DType::F32 {
+                for (program, rounded) in self.rounded(&program)? {
+                    let saving = Saving { recomputed, segments, rounded, ..nothing };
+                    tried.push(Way { working: self.working(&program)?, program, saving, work });
+                }
+            }
+            if recomputed > 0 {
+                let saving = Saving { recomputed, segments, ..nothing };
+                tried.push(Way { working: self.working(&program)?, program, saving, work });
+            }
         }
+        Ok(tried)
     }
-    let least = tried.iter().map(|(bytes, ..)| *bytes).min().unwrap_or(before);
-    let near = |(bytes, ..): &(u64, f64, _)| *bytes < before && *bytes as f64 <= NEAR * least as f64;
-    let best = tried.into_iter().filter(near).min_by(|a, b| a.1.total_cmp(&b.1));
-    Ok(best.map(|(.., best)| best))
-}
 
-/// The bytes of results in between that a plan will have.
-fn working(program: &Program, options: &Options, caps: &Caps) -> Result<u64> {
-    let (_, slots) = settle(program.clone(), options, caps)?;
-    Ok(slots.bytes.iter().map(|&bytes| crate::assemble::padded(bytes)).sum())
+    /// The program with what it holds rounded: all, and all but the largest. The number of values with it.
+    fn rounded(&self, program: &Program) -> Result<Vec<(Program, usize)>> {
+        let (to, caps) = (self.options.activations, self.caps);
+        let sizes = round::sizes(program, self.graph);
+        let join =
+            |(program, values): (Program, usize)| match self.options.fuse && !caps.excludes(Caps::FUSION) {
+                true => (fuse::fuse(program, caps), values),
+                false => (program, values),
+            };
+        let up_to = |bytes: u64| round::round(program.clone(), self.graph, to, bytes, caps).map(join);
+        sizes.into_iter().rev().take(LEFT_SIZES + 1).map(up_to).collect()
+    }
+
+    /// The bytes of results in between that a plan will have.
+    fn working(&self, program: &Program) -> Result<u64> {
+        let (_, slots) = settle(program.clone(), self.options, self.caps)?;
+        Ok(slots.bytes.iter().map(|&bytes| padded(bytes)).sum())
+    }
 }

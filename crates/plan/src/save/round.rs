@@ -1,6 +1,6 @@
 //! What is held, rounded to 16 bits.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use anygrad_graph::core::{Caps, DType, Error, Result};
 use anygrad_graph::{Call, Graph, Layout, Meta};
@@ -18,8 +18,21 @@ const SMALL: u64 = 4096;
 /// statistic: a mean, a variance, a sum.
 const STATISTIC: usize = 8;
 
-/// The program that rounds what it holds, and the number of values that are rounded.
-pub(super) fn round(program: Program, graph: &Graph, to: DType, caps: &Caps) -> Result<(Program, usize)> {
+/// The sizes in bytes of the values that may be rounded, the smallest first, each once.
+pub(super) fn sizes(program: &Program, graph: &Graph) -> BTreeSet<u64> {
+    let Some(held) = Held::of(program, graph) else { return BTreeSet::new() };
+    let chosen = chosen(&held);
+    held.all().filter(|&storage| chosen[storage]).map(|storage| held.bytes(storage)).collect()
+}
+
+/// The program that rounds what it holds, values of up to so many bytes, and the number of those.
+pub(super) fn round(
+    program: Program,
+    graph: &Graph,
+    to: DType,
+    largest: u64,
+    caps: &Caps,
+) -> Result<(Program, usize)> {
     let names = [format!("{to}_of_{}", DType::F32), format!("{}_of_{to}", DType::F32)];
     if let Some(name) = names.iter().find(|name| caps.excludes(name)) {
         return Err(Error::unsupported(format!(
@@ -27,7 +40,8 @@ pub(super) fn round(program: Program, graph: &Graph, to: DType, caps: &Caps) -> 
         )));
     }
     let Some(held) = Held::of(&program, graph) else { return Ok((program, 0)) };
-    let (back, chosen) = (held.back, chosen(&held));
+    let (back, mut chosen) = (held.back, chosen(&held));
+    held.all().for_each(|storage| chosen[storage] &= held.bytes(storage) <= largest);
     let mut program = program;
     let steps: Vec<Step> = program.steps.drain(..).collect();
     let (mut rounded, mut widened) = (HashMap::new(), HashMap::new());
@@ -47,6 +61,7 @@ pub(super) fn round(program: Program, graph: &Graph, to: DType, caps: &Caps) -> 
         for &y in step.outputs.iter().filter(|&&y| chosen[y]) {
             let half = converted(&mut program, y, to, &names[0], &step);
             rounded.insert(y, half);
+            program.halves.push(half);
         }
     }
     Ok((program, rounded.len()))
