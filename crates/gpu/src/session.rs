@@ -227,6 +227,15 @@ impl Session {
         matches!(self.0.engine, Engine::Interpreter(_))
     }
 
+    /// The plan that [`Session::compile_with`] would load; of an interpreter, that of an adapter with the
+    /// limits that all have. Nothing is allocated.
+    ///
+    /// # Errors
+    /// The graph holds a mistake, or the adapter's limits do not allow it.
+    pub fn plan(&self, graph: &Graph, outputs: &[Tensor<'_>], options: Options) -> Result<Plan> {
+        compile_with(graph, outputs, &self.plan_caps(), options)
+    }
+
     /// Compiles a graph for these outputs and all its updates. State keeps its value when another
     /// program of the session has used it before; new state holds zeros.
     ///

@@ -45,7 +45,8 @@ pub use optim::{
 pub use progress::Progress;
 pub use schedule::{Plateau, PlateauStanding, Schedule};
 pub use scope::{Mode, Parameter, Role, Row, Scope};
+pub use anygrad_gpu::plan::Recompute;
 pub use train::{
-    Drawn, EarlyStopping, End, Epoch, FitOptions, History, Observer, Position, Recover, Recovery, RowShape,
+    Drawn, EarlyStopping, End, Epoch, FitOptions, History, MemoryOptions, Observer, Position, Recover, Recovery, RowShape,
     Scores, Silent, Start, Step, TrainProgress, TrainState, Trainer, Watch, Wish, higher_is_better,
 };

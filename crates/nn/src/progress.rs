@@ -42,6 +42,10 @@ fn figures(prefix: &str, scores: &Scores) -> String {
 }
 
 impl Observer for Progress {
+    fn on_saving(&mut self, text: &str) {
+        eprintln!("to save memory, {text}");
+    }
+
     fn on_epoch_start(&mut self, start: &Start) {
         let template = "{prefix} {bar:24} {pos}/{len}  {per_sec}  {eta} left  {msg}";
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());

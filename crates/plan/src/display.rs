@@ -34,8 +34,8 @@ impl fmt::Display for Plan {
             folded(&lines).iter().try_for_each(|line| writeln!(f, "        {line}"))?;
         }
         writeln!(f, "one run: {}", self.cost())?;
-        if let Some(saving) = &self.saving {
-            writeln!(f, "{}", saved(self, saving))?;
+        if let Some(text) = self.saving_text() {
+            writeln!(f, "to save memory: {text}")?;
         }
         let memory = self.memory();
         writeln!(
@@ -67,7 +67,7 @@ impl fmt::Display for Cost {
 }
 
 /// What was done to take less memory, and what came of it.
-fn saved(plan: &Plan, saving: &Saving) -> String {
+pub(crate) fn saved(plan: &Plan, saving: &Saving) -> String {
     let plural = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
     let mut done = Vec::new();
     if saving.recomputed > 0 {
@@ -81,10 +81,10 @@ fn saved(plan: &Plan, saving: &Saving) -> String {
         done.push(format!("no value is held as {}, that takes no less", saving.activations));
     }
     if done.is_empty() {
-        return "to save memory: nothing, computing again takes no less".into();
+        return "nothing, computing again takes no less".into();
     }
     let (before, now) = (saving.working_before, plan.memory().working);
-    format!("to save memory: {}; working bytes {before} without, {now} now", done.join("; "))
+    format!("{}; working bytes {before} without, {now} now", done.join("; "))
 }
 
 /// A count in at most three digits, thousands as k, M, G, T.

@@ -201,6 +201,11 @@ impl Plan {
         self.steps.iter().map(|step| step.cost).sum()
     }
 
+    /// What was done to take less memory, and what came of it, in a line; none where nothing was asked for.
+    pub fn saving_text(&self) -> Option<String> {
+        self.saving.as_ref().map(|saving| crate::display::saved(self, saving))
+    }
+
     /// Operations of steps that run again, as a share of those of all others.
     pub fn more_operations(&self) -> f64 {
         let of = |again| {

@@ -54,7 +54,7 @@ fn mnist(graph: &Graph) -> Tensor<'_> {
 
 fn lstm_stack(graph: &Graph) -> Tensor<'_> {
     let mut w = Weights(graph, 0);
-    let x = graph.input("x", &[32, 50, 64], DType::F32);
+    let x = graph.input("x", &[32, 16, 64], DType::F32);
     let mut h = x;
     for layer in 0..6 {
         h = graph.labelled(&format!("lstm_{layer}"), || {

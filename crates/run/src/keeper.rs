@@ -34,6 +34,12 @@ impl Keeper<'_> {
 }
 
 impl Observer for Keeper<'_> {
+    fn on_saving(&mut self, text: &str) {
+        let noted = self.record.note("memory", json!({ "done": text }));
+        self.take(noted);
+        self.inner.on_saving(text);
+    }
+
     fn on_epoch_start(&mut self, start: &Start) {
         self.inner.on_epoch_start(start);
     }

@@ -17,7 +17,8 @@ struct Job<'a> {
     train: (&'a Array, &'a Array),
     /// With the rows of a batch.
     validation: Option<((&'a Array, &'a Array), usize)>,
-    options: &'a FitOptions,
+    /// With the batches that stay within the limit of memory.
+    options: FitOptions,
     last_epoch: u64,
     /// What metrics need of all targets.
     known: [Known; 2],
@@ -74,6 +75,7 @@ impl Trainer {
     ) -> Result<()> {
         kept.begin(self).await?;
         let job = self.job(train, validation, options, last_epoch)?;
+        self.savings().iter().for_each(|text| observer.on_saving(text));
         kept.begin(self).await?;
         history.end = self.epochs_of(&job, kept, history, observer).await?;
         if history.end != End::Stopped {
@@ -87,7 +89,7 @@ impl Trainer {
         &mut self,
         train: (&'a Array, &'a Array),
         validation: Option<(&'a Array, &'a Array)>,
-        options: &'a FitOptions,
+        options: &FitOptions,
         last_epoch: u64,
     ) -> Result<Job<'a>> {
         let rows = data::rows(train.0);
@@ -104,8 +106,10 @@ impl Trainer {
             Some(rule) => rule.check(&self.metrics, validation.is_some())?,
             None => false,
         };
-        self.check_position(rows, options)?;
         self.check_pair(train)?;
+        let chosen = self.choose(options, rows, validation.map(|(x, _)| data::rows(x)))?;
+        let (options, batch) = (&chosen, chosen.batch_size);
+        self.check_position(rows, options)?;
         self.prepare_steps(batch, options)?;
         self.check_numbers(train).map_err(|error| error.context("training data"))?;
         let validation = match validation {
@@ -124,10 +128,10 @@ impl Trainer {
         Ok(Job {
             train,
             validation,
-            options,
             last_epoch,
             known: [known_of(train.1), validation.map_or_else(Known::default, |((_, y), _)| known_of(y))],
             higher,
+            options: chosen,
         })
     }
 
@@ -169,7 +173,7 @@ impl Trainer {
         let mut saving = Saving::default();
         let mut end = End::Finished;
         while self.epochs < job.last_epoch {
-            if self.has_waited(job.options) {
+            if self.has_waited(&job.options) {
                 end = End::StoppedEarly;
                 break;
             }
@@ -178,7 +182,7 @@ impl Trainer {
                 break;
             }
         }
-        if end == End::Finished && self.has_waited(job.options) {
+        if end == End::Finished && self.has_waited(&job.options) {
             end = End::StoppedEarly;
         }
         saving.deliver(true, observer).await?;
@@ -194,7 +198,7 @@ impl Trainer {
         saving: &mut Saving,
         observer: &mut dyn Observer,
     ) -> Result<ControlFlow<()>> {
-        let (options, rows) = (job.options, data::rows(job.train.0));
+        let (options, rows) = (&job.options, data::rows(job.train.0));
         let batch = options.batch_size;
         let mut order: Vec<usize> = (0..rows).collect();
         if options.shuffle {
@@ -256,7 +260,7 @@ impl Trainer {
 
     /// One batch: a step of its own, or its part of one.
     fn batch(&mut self, job: &Job<'_>, number: usize, chosen: &[usize], is_last: bool) -> Result<()> {
-        let options = job.options;
+        let options = &job.options;
         let (mut x, mut y) = (job.train.0.take_rows(chosen)?, job.train.1.take_rows(chosen)?);
         if let Some(transform) = &self.transform {
             let drawn = Drawn { seed: self.seed, epoch: self.epochs, batch: number };

@@ -123,6 +123,9 @@ pub struct Step {
 
 /// Someone who watches a training.
 pub trait Observer {
+    /// What was done to take less memory, before the first epoch: once for each size of batches.
+    fn on_saving(&mut self, _text: &str) {}
+
     /// An epoch begins.
     fn on_epoch_start(&mut self, _start: &Start) {}
 

@@ -6,6 +6,7 @@ mod early;
 mod fit;
 mod gather;
 mod history;
+mod memory;
 mod options;
 mod predict;
 mod programs;
@@ -21,6 +22,7 @@ mod tune;
 
 pub use early::{EarlyStopping, Watch};
 pub use history::{End, Epoch, History, Observer, Recovery, Silent, Start, Step, Wish, higher_is_better};
+pub use memory::MemoryOptions;
 pub use options::{Drawn, FitOptions};
 pub use recover::Recover;
 pub use scores::Scores;
@@ -29,6 +31,7 @@ pub use state::{Position, RowShape, TrainProgress, TrainState};
 use std::collections::{BTreeMap, HashMap};
 
 use anygrad_core::{Array, DType, Error, Result, Shape};
+use anygrad_gpu::plan::Recompute;
 use anygrad_gpu::{Program, Session};
 
 use crate::metrics::Tally;
@@ -52,6 +55,9 @@ pub struct Trainer {
     plateau: Option<Plateau>,
     transform: Option<Box<Transform>>,
     seed: u64,
+    memory: MemoryOptions,
+    /// What was chosen to stay within a limit of memory.
+    recompute: Option<Recompute>,
     /// Compiled when first needed; the last batch of an epoch has a size of its own.
     programs: HashMap<(Kind, usize), Program>,
     /// Shape of one row of features, and their dtype, once known.
@@ -99,6 +105,8 @@ impl Trainer {
             plateau: None,
             transform: None,
             seed: 0,
+            memory: MemoryOptions::default(),
+            recompute: None,
             programs: HashMap::new(),
             features: None,
             targets: None,
@@ -246,6 +254,7 @@ impl Trainer {
     /// The shapes do not fit the model, or the device failed.
     pub fn step(&mut self, features: &Array, targets: &Array) -> Result<()> {
         self.check_pair((features, targets))?;
+        self.choose_for_step(data::rows(features))?;
         self.prepare(Kind::Train, data::rows(features))?;
         self.set_rate()?;
         self.run(Kind::Train, features, Some(targets))?;

@@ -6,7 +6,7 @@ use anygrad_graph::{Graph, Tensor};
 
 use super::Trainer;
 use crate::metrics::{Batch, PARTS, Tally};
-use crate::{Mode, Role, Scope, minimize};
+use crate::{Mode, Parameter, Role, Scope, minimize};
 
 /// What a program does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,7 +56,7 @@ impl Trainer {
         }
         let graph = Graph::new();
         let (scope, outputs) = if kind == Kind::Update {
-            self.update(&graph)
+            self.update(&graph, &self.parameters)
         } else {
             let built = self.forward(&graph, kind, rows)?;
             self.predictions = Some(built.predictions.shape().without(|axis| axis == 0));
@@ -64,7 +64,8 @@ impl Trainer {
             self.tally = Some(self.tally_of(built.predictions)?);
             self.finish(kind, rows, built)
         };
-        let program = self.session.compile(&graph, &outputs).context(|| format!("batches of {rows} rows"))?;
+        let program = self.session.compile_with(&graph, &outputs, self.options_of(kind));
+        let program = program.context(|| format!("batches of {rows} rows"))?;
         for parameter in scope.parameters() {
             if self.parameters.iter().all(|known| known.name != parameter.name) {
                 let start = parameter.init.array(self.seed, &parameter.name, parameter.shape);
@@ -107,9 +108,13 @@ impl Trainer {
     }
 
     /// One step by gathered gradients.
-    fn update<'g>(&self, graph: &'g Graph) -> (Scope<'g>, Vec<Tensor<'g>>) {
+    pub(super) fn update<'g>(
+        &self,
+        graph: &'g Graph,
+        parameters: &[Parameter],
+    ) -> (Scope<'g>, Vec<Tensor<'g>>) {
         let mut scope = Scope::new(graph, Mode::Train, self.seed);
-        let learned = self.parameters.iter().filter(|p| p.role == Role::Trainable);
+        let learned = parameters.iter().filter(|p| p.role == Role::Trainable);
         super::gather::update(&mut scope, &*self.optimizer, learned);
         (scope, Vec::new())
     }
