@@ -178,6 +178,10 @@ struct Lines {
 }
 
 impl Observer for Lines {
+    fn on_saving(&mut self, text: &str) {
+        eprintln!("to save memory, {text}");
+    }
+
     fn on_epoch_start(&mut self, _: &Start) {
         self.begun = Instant::now();
     }

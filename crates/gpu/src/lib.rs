@@ -21,8 +21,8 @@ mod usage;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use adapter::adapters;
-pub use anygrad_plan as plan;
 pub use adapter::{ADAPTER_VARIABLE, Choice, adapters_async};
+pub use anygrad_plan as plan;
 pub use buffer::Buffer;
 pub use cache::CACHE_VARIABLE;
 pub use device::{Command, Device};

@@ -34,6 +34,7 @@ mod scope;
 mod train;
 
 pub use activation::Activation;
+pub use anygrad_gpu::plan::Recompute;
 pub use init::Init;
 pub use layers::*;
 pub use library::{Exchange, Library};
@@ -45,8 +46,8 @@ pub use optim::{
 pub use progress::Progress;
 pub use schedule::{Plateau, PlateauStanding, Schedule};
 pub use scope::{Mode, Parameter, Role, Row, Scope};
-pub use anygrad_gpu::plan::Recompute;
 pub use train::{
-    Drawn, EarlyStopping, End, Epoch, FitOptions, History, MemoryOptions, Observer, Position, Recover, Recovery, RowShape,
-    Scores, Silent, Start, Step, TrainProgress, TrainState, Trainer, Watch, Wish, higher_is_better,
+    Drawn, EarlyStopping, End, Epoch, FitOptions, History, MemoryOptions, Observer, Position, Recover,
+    Recovery, RowShape, Scores, Silent, Start, Step, TrainProgress, TrainState, Trainer, Watch, Wish,
+    higher_is_better,
 };

@@ -14,13 +14,8 @@ use anygrad_nn::{
 };
 use pollster::block_on;
 
-const LEVELS: [Recompute; 5] = [
-    Recompute::Cheap,
-    Recompute::Layers,
-    Recompute::Segments(2),
-    Recompute::Segments(3),
-    Recompute::Auto,
-];
+const LEVELS: [Recompute; 5] =
+    [Recompute::Cheap, Recompute::Layers, Recompute::Segments(2), Recompute::Segments(3), Recompute::Auto];
 
 fn device() -> Device {
     block_on(Device::open(&Choice::Software)).expect("this test needs a software adapter")
@@ -343,7 +338,7 @@ fn a_limit_is_kept_by_what_costs_least() {
     }
     // Enough; computed again; in parts.
     assert!(told[0].0.is_empty() && told[1].0.contains("computed again"), "{told:?}");
-    assert!(told[3].0.contains("gradients of several summed"), "{told:?}");
+    assert!(told[3].0.contains("batches of 256 rows in parts of "), "{told:?}");
     assert_eq!(told[0].1.to_bits(), told[1].1.to_bits());
     assert!((told[0].1 - told[3].1).abs() < 0.05, "{told:?}");
 }
@@ -359,4 +354,60 @@ fn batches_with_statistics_stay_whole() {
     assert!(refused.contains(why) && refused.contains("is a statistic of whole batches"), "{refused}");
     let refused = trainer.step(x, y).unwrap_err().to_string();
     assert!(refused.contains("the limit is 100000"), "{refused}");
+}
+
+/// The figures of `docs/memory.md`: `cargo test --release -p anygrad-nn --test memory -- --ignored --nocapture`.
+#[test]
+#[ignore = "takes minutes, and prints what it measures"]
+fn what_it_costs() {
+    const ROUNDS: usize = 15;
+    let sizes = [
+        (
+            "cnn",
+            cnn as fn() -> Sequential,
+            Loss::sparse_cross_entropy(),
+            noise(&[64, 1, 28, 28], 1),
+            classes(64, 10),
+        ),
+        ("lstms", lstms, Loss::sparse_cross_entropy(), noise(&[32, 50, 16], 2), classes(32, 3)),
+        ("transformer", transformer, Loss::mse(), noise(&[8, 128, 64], 3), noise(&[8, 128, 64], 4)),
+    ];
+    for (name, model, loss, x, y) in sizes {
+        let case = Case { name, model, loss, batch: (x, y), left: 1.0 };
+        let halves = MemoryOptions { activations: DType::F16, ..MemoryOptions::default() };
+        let ways = [
+            MemoryOptions::default(),
+            recomputing(Recompute::Cheap),
+            recomputing(Recompute::Auto),
+            halves,
+            MemoryOptions { recompute: Recompute::Auto, ..halves },
+        ];
+        let mut trainers: Vec<Trainer> = ways.iter().map(|way| trainer(&case, *way)).collect();
+        let mut seconds = vec![Vec::new(); ways.len()];
+        for round in 0..ROUNDS {
+            for (trainer, seconds) in trainers.iter_mut().zip(&mut seconds) {
+                let begun = std::time::Instant::now();
+                block_on(trainer.step_loss(&case.batch.0, &case.batch.1)).unwrap();
+                if round > 2 {
+                    seconds.push(begun.elapsed().as_secs_f64());
+                }
+            }
+        }
+        let middle = |seconds: &mut Vec<f64>| {
+            seconds.sort_by(f64::total_cmp);
+            seconds[seconds.len() / 2]
+        };
+        let first = middle(&mut seconds[0]);
+        for ((trainer, way), seconds) in trainers.iter().zip(ways).zip(&mut seconds) {
+            let seconds = middle(seconds);
+            println!(
+                "{name} {:?} {}: {:.1} ms, {:.2} times; {}",
+                way.recompute,
+                way.activations,
+                1e3 * seconds,
+                seconds / first,
+                trainer.savings().join("; ")
+            );
+        }
+    }
 }

@@ -38,7 +38,7 @@ pub(crate) fn early(mut program: Program) -> Program {
         (after.unwrap_or(0).min(index), 1)
     };
     let mut steps: Vec<_> = std::mem::take(&mut program.steps).into_iter().enumerate().collect();
-    steps.sort_by_key(|(index, step)| (earliest(*index, step), *index));
+    steps.sort_by_cached_key(|(index, step)| (earliest(*index, step), *index));
     program.steps = steps.into_iter().map(|(_, step)| step).collect();
     program
 }

@@ -55,6 +55,11 @@ impl Parts {
         }
     }
 
+    /// What training does to take less memory, as [`nn::Trainer::memory`] takes it.
+    pub fn memory(&self) -> nn::MemoryOptions {
+        self.training.memory_options()
+    }
+
     /// The changes of rows in training, by the seed of the recipe; none where rows stay as they are. What comes
     /// into an image from outside is 0: black, or with `normalize = "standard"` the mean of its channel.
     pub fn augmentation(&self) -> Option<anygrad_data::Augmentation> {

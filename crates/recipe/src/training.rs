@@ -1,7 +1,8 @@
 //! How long, in what steps, and what is watched.
 
-use anygrad_nn::{Clip, Metric};
+use anygrad_nn::{Clip, Metric, Recompute};
 
+use crate::memory::Bytes;
 use crate::schema::{BELOW_1, COUNT, FROM_0, SIZE, choice, section};
 
 section! {
@@ -59,6 +60,12 @@ section! {
         seed: u64 = 1,
         /// What values are stored as; sums are always computed in f32.
         precision: Precision = Precision::F32,
+        /// What gradients compute again in place of holding it: the same numbers, in less memory and more time.
+        recompute: Recompute = Recompute::None,
+        /// What activations are held as until gradients read them.
+        activations: Precision = Precision::F32,
+        /// The most memory of the device; to stay within it, more is computed again and batches are taken in parts.
+        memory: Option<Bytes> = None,
         /// Whether each epoch takes the rows in another order.
         shuffle: bool = true,
         /// Figures beside the loss; by the task unless given.

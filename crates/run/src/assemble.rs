@@ -42,10 +42,11 @@ pub(crate) struct Made {
 pub(crate) fn trainer_of(recipe: &Recipe, session: &Session, sizes: &Sizes) -> Result<Made> {
     let parts = recipe.build(sizes)?;
     let (options, loss) = (parts.options(), parts.loss.clone());
-    let transform = parts.transform();
+    let (transform, memory) = (parts.transform(), parts.memory());
     let mut trainer = Trainer::new(session.clone(), parts.model, parts.loss, parts.optimizer)
         .seed(parts.training.seed)
-        .metrics(&parts.metrics);
+        .metrics(&parts.metrics)
+        .memory(memory);
     if let Some(transform) = transform {
         trainer = trainer.transform(transform);
     }

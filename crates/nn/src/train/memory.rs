@@ -53,17 +53,19 @@ impl Trainer {
         self
     }
 
-    /// What was done to take less memory in the programs of training that are compiled, by the rows of
-    /// their batches. Empty where nothing was asked for.
+    /// What was done to take less memory in the programs of training that are compiled, those of the most
+    /// rows first. Empty where nothing was done.
     pub fn savings(&self) -> Vec<String> {
         let mut texts = BTreeMap::new();
         for ((kind, rows), program) in self.programs.iter().filter(|((kind, _), _)| kind.learns()) {
-            let parts = if *kind == Kind::Gather { ", gradients of several summed" } else { "" };
             if let Some(text) = program.plan().and_then(Plan::saving_text) {
-                texts.insert(*rows, format!("batches of {rows} rows{parts}: {text}"));
+                texts.insert((*rows, *kind == Kind::Gather), format!("batches of {rows} rows: {text}"));
             }
         }
-        texts.into_values().rev().collect()
+        let parts = self.parts.map(|(batch, part)| {
+            format!("batches of {batch} rows in parts of {part}, whose gradients are summed")
+        });
+        parts.into_iter().chain(texts.into_values().rev()).collect()
     }
 
     /// What a program is compiled with.
@@ -113,10 +115,12 @@ impl Trainer {
                     break;
                 }
             }
-            let options = FitOptions { batch_size: part, accumulate: accumulate * (batch / part), ..options.clone() };
+            let options =
+                FitOptions { batch_size: part, accumulate: accumulate * (batch / part), ..options.clone() };
             match self.level(&programs(&options, rows, validation))? {
                 Ok(level) => {
                     self.recompute = Some(level);
+                    self.parts = (part < batch).then_some((batch, part));
                     return Ok(options);
                 }
                 Err(bytes) => least = least.min(bytes),
@@ -141,8 +145,7 @@ impl Trainer {
     fn level(&self, programs: &[(Kind, usize)]) -> Result<std::result::Result<Recompute, u64>> {
         let mut least = u64::MAX;
         for recompute in self.memory.levels() {
-            let options =
-                Options { recompute, activations: self.memory.activations, ..Options::DEFAULT };
+            let options = Options { recompute, activations: self.memory.activations, ..Options::DEFAULT };
             let plan = |&(kind, rows): &(Kind, usize)| self.plan_of(kind, rows, options);
             let bytes = together(&programs.iter().map(plan).collect::<Result<Vec<_>>>()?);
             if bytes <= self.memory.limit.unwrap_or(u64::MAX) {
@@ -158,7 +161,10 @@ impl Trainer {
         let graph = Graph::new();
         let built = self.forward(&graph, Kind::Train, rows)?;
         let updated = |name: &str| {
-            graph.updates().iter().any(|(state, _)| graph.find(name).is_some_and(|found| found.id() == *state))
+            graph
+                .updates()
+                .iter()
+                .any(|(state, _)| graph.find(name).is_some_and(|found| found.id() == *state))
         };
         let of = |role: Role| {
             let mut parameters = built.scope.parameters().iter();

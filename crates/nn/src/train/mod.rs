@@ -58,6 +58,8 @@ pub struct Trainer {
     memory: MemoryOptions,
     /// What was chosen to stay within a limit of memory.
     recompute: Option<Recompute>,
+    /// The rows of a batch and of the parts that it is taken in, for the same reason.
+    parts: Option<(usize, usize)>,
     /// Compiled when first needed; the last batch of an epoch has a size of its own.
     programs: HashMap<(Kind, usize), Program>,
     /// Shape of one row of features, and their dtype, once known.
@@ -107,6 +109,7 @@ impl Trainer {
             seed: 0,
             memory: MemoryOptions::default(),
             recompute: None,
+            parts: None,
             programs: HashMap::new(),
             features: None,
             targets: None,

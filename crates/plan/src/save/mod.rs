@@ -43,8 +43,8 @@ pub enum Recompute {
     Auto,
 }
 
-/// The most segments that [`Recompute::Auto`] tries. The peak is about n + held / n, so the best number is
-/// about the square root of the number of values, and 64 is that of 4,096.
+/// The numbers of segments that [`Recompute::Auto`] tries. Of n equal layers in k segments about k + n / k
+/// are held at the peak, so the best number is about the square root: 64 segments serve 4,096 layers.
 const TRIED_SEGMENTS: [usize; 11] = [2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 64];
 
 /// How much larger than the smallest a peak may be for less work.

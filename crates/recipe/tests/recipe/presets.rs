@@ -61,6 +61,8 @@ fn a_printed_recipe_says_all_that_it_stands_for() {
         "[optimizer]",
         "beta_2 = 0.999",
         "precision = \"f32\"",
+        "recompute = \"none\"",
+        "activations = \"f32\"",
         "checkpoint = { every = 1, keep = 3 }",
     ] {
         assert!(printed.lines().any(|other| other == line), "{line} is not in\n{printed}");

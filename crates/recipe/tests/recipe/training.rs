@@ -1,8 +1,8 @@
 //! What a recipe says of training reaches the trainer.
 
-use anygrad_core::Array;
+use anygrad_core::{Array, DType};
 use anygrad_gpu::Session;
-use anygrad_nn::{Drawn, Metric, Silent, Trainer};
+use anygrad_nn::{Drawn, MemoryOptions, Metric, Recompute, Silent, Trainer};
 use anygrad_recipe::{Loaded, Parts, Recipe};
 use pollster::block_on;
 
@@ -107,6 +107,17 @@ fn options_are_those_of_the_recipe() {
     assert!(!rule.restore_best);
     let sets = [&sets[..], &["training.early_stopping.monitor=validation_f1_macro"]].concat();
     assert_eq!(parts(&sets).0.options().early_stopping.unwrap().monitor, "val_f1_macro");
+}
+
+#[test]
+fn memory_is_saved_as_the_recipe_says() {
+    let memory = |sets: &[&str]| parts(sets).0.memory();
+    assert_eq!(memory(&[]), MemoryOptions::default());
+    let sets = ["training.recompute=auto", "training.activations=bf16", "training.memory=\"2 GiB\""];
+    let (recompute, activations, limit) = (Recompute::Auto, DType::BF16, Some(2 << 30));
+    assert_eq!(memory(&sets), MemoryOptions { recompute, activations, limit });
+    assert_eq!(memory(&["training.recompute=4"]).recompute, Recompute::Segments(4));
+    assert_eq!(memory(&["training.memory=4096"]).limit, Some(4096));
 }
 
 #[test]

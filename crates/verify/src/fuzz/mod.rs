@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use anygrad_core::{Array, Error, Result};
 use anygrad_gpu::Session;
 use anygrad_graph::{Fill, Graph, Interpreter, Origin, Precision, Tensor, Values};
-use anygrad_plan::Options;
+use anygrad_plan::{Options, Recompute};
 use pollster::block_on;
 use serde::Serialize;
 
@@ -27,6 +27,9 @@ const CARELESS: u64 = 4;
 
 /// As if the adapter showed no more in one binding: larger values are cut.
 const CUT: Way = ("cut", Options { max_binding_bytes: 4096, ..Options::DEFAULT });
+
+/// Where that takes less memory, gradients compute again what they read.
+const AGAIN: Way = ("computed again", Options { recompute: Recompute::Segments(3), ..Options::DEFAULT });
 
 /// What the rounding of a kernel's own sums adds to that of single values, as a factor.
 const SLACK: f64 = 8.0;
@@ -200,7 +203,7 @@ impl Attempt {
         graph.check()?;
         let (wanted, allowed) = expectations(graph, drawn, seed)?;
         let mut findings = Vec::new();
-        for (how, options) in PLANS.into_iter().chain([CUT]) {
+        for (how, options) in PLANS.into_iter().chain([CUT, AGAIN]) {
             let mut program = match session.compile_with(graph, &drawn.outputs, options) {
                 // Not every operator can be cut; the error says so before anything runs.
                 Err(error) if how == CUT.0 && error.is_unsupported() => continue,

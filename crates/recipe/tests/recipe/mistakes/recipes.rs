@@ -245,6 +245,16 @@ fn each_mistake_in_a_recipe_is_told_with_its_line_its_key_and_what_would_be_righ
             "[training]\nprecision = \"f16\"",
             "line 22: training.precision: values of a training are f32 for now: take \"f32\"",
         ),
+        (
+            "[training]",
+            "[training]\nrecompute = 1",
+            "line 22: training.recompute: 1 is a whole number: takes `\"none\"`, `\"cheap\"`, `\"layers\"`, `\"auto\"` or a number of segments from 2",
+        ),
+        (
+            "[training]",
+            "[training]\nmemory = \"2 gb\"",
+            "line 22: training.memory: \"2 gb\" is text: takes a number of bytes, as `\"2 GiB\"` or `\"500 MB\"`",
+        ),
         // Shapes.
         (
             "\"flatten\",",
