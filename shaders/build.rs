@@ -347,9 +347,13 @@ fn reflect(
         .iter()
         .map(|(_, name, writes)| format!("Binding {{ name: {name:?}, writes: {writes} }}"))
         .collect();
+    let invocations = match entry.workgroup_size_overrides {
+        None => entry.workgroup_size.iter().product(),
+        Some(_) => 0u32,
+    };
     // The header as it stands: its shapes in brackets are no links.
     let table_entry = format!(
-        "/// ```text\n{}/// ```\npub static {}: Kernel = Kernel {{ name: {:?}, source: {linked:?}, hole: {:?}, bindings: &[{}], overrides: &{overrides:?}, subgroups: {}, constants: &{:?} }};\n\n",
+        "/// ```text\n{}/// ```\npub static {}: Kernel = Kernel {{ name: {:?}, source: {linked:?}, hole: {:?}, bindings: &[{}], overrides: &{overrides:?}, subgroups: {}, invocations: {invocations}, constants: &{:?} }};\n\n",
         header.doc,
         variant.name.to_uppercase(),
         variant.name,

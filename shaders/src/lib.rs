@@ -32,6 +32,8 @@ pub struct Kernel {
     pub overrides: &'static [&'static str],
     /// Whether the kernel needs subgroup operations.
     pub subgroups: bool,
+    /// Invocations of a workgroup; 0 where the override `GROUP` says how many.
+    pub invocations: u32,
     /// The constants of this variant, such as the sizes of its tile.
     pub constants: &'static [(&'static str, u32)],
 }

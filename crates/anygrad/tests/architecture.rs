@@ -11,7 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("anygrad-graph", &["anygrad-core", "anygrad-shaders"]),
     ("anygrad-plan", &["anygrad-graph"]),
     ("anygrad-gpu", &["anygrad-core", "anygrad-graph", "anygrad-plan"]),
-    ("anygrad-nn", &["anygrad-core", "anygrad-graph", "anygrad-gpu"]),
+    ("anygrad-nn", &["anygrad-core", "anygrad-graph", "anygrad-gpu", "anygrad-plan"]),
     ("anygrad-verify", &["anygrad-core", "anygrad-gpu", "anygrad-graph", "anygrad-nn", "anygrad-plan"]),
     ("anygrad-perf", &["anygrad-core", "anygrad-gpu", "anygrad-graph", "anygrad-nn", "anygrad-plan"]),
     ("anygrad-data", &["anygrad-core"]),

@@ -8,6 +8,8 @@ use anygrad_core::{Caps, Choices, Context, DeviceKind, Error, Result};
 
 use crate::guard::{Handle, State, contain, contain_future};
 use crate::timestamps::MARKS;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::{quarantine::Verdict, tuned::Tuned};
 
 /// The environment variable that [`Choice::from_env`] reads.
 pub const ADAPTER_VARIABLE: &str = "ANYGRAD_ADAPTER";
@@ -83,6 +85,20 @@ pub fn adapters() -> Result<Vec<Caps>> {
 pub async fn adapters_async() -> Result<Vec<Caps>> {
     let found = Found::list(&Arc::new(State::default())).await?;
     Ok(found.adapters.into_iter().map(|(caps, _)| caps).collect())
+}
+
+/// What programs are planned for on an adapter: what it can do, without the kernels that verification found to be
+/// wrong there, in the ways that were measured. No device is opened.
+///
+/// # Errors
+/// There is no such adapter, its driver failed, or what is kept about it cannot be read.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn planning_caps(choice: &Choice) -> Result<Caps> {
+    let listed = crate::guard::ready(async { Found::list(&Arc::new(State::default())).await?.choose(choice) });
+    let (mut caps, ..) = listed.ok_or_else(|| Error::internal("listing adapters did not finish at once"))??;
+    caps.excluded = Verdict::load(&caps)?.map_or(Vec::new(), |verdict| verdict.excluded);
+    caps.choices = Tuned::load(&caps)?.map_or(Choices::default(), |tuned| tuned.choices());
+    Ok(caps)
 }
 
 /// The adapters of a fresh instance of wgpu.

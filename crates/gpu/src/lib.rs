@@ -8,10 +8,12 @@ mod device;
 mod guard;
 mod host;
 mod mapped;
+mod memory;
 mod pipeline;
 mod quarantine;
 mod read;
 mod region;
+mod roofline;
 mod session;
 mod timestamps;
 #[cfg(not(target_arch = "wasm32"))]
@@ -20,15 +22,17 @@ mod tuned;
 mod usage;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use adapter::adapters;
+pub use adapter::{adapters, planning_caps};
 pub use adapter::{ADAPTER_VARIABLE, Choice, adapters_async};
 pub use anygrad_plan as plan;
 pub use buffer::Buffer;
 pub use cache::CACHE_VARIABLE;
 pub use device::{Command, Device};
+pub use memory::available_memory;
 pub use pipeline::{BindGroup, Pipeline};
 pub use quarantine::Verdict;
 pub use region::Region;
+pub use roofline::MeasuredRoofline;
 pub use session::{
     Clock, HostSpan, NonFinite, Pending, Profile, Program, ProgramCost, Recorder, Recording, Session, Source,
     Span, Work,

@@ -47,7 +47,7 @@ pub use progress::Progress;
 pub use schedule::{Plateau, PlateauStanding, Schedule};
 pub use scope::{Mode, Parameter, Role, Row, Scope};
 pub use train::{
-    Drawn, EarlyStopping, End, Epoch, FitOptions, History, MemoryOptions, Observer, Position, Recover,
-    Recovery, RowShape, Scores, Silent, Start, Step, TrainProgress, TrainState, Trainer, Watch, Wish,
-    higher_is_better,
+    Drawn, EarlyStopping, End, Epoch, FitOptions, History, MemoryOptions, Observer, Outline, Position,
+    Recover, Recovery, RowShape, Scores, Silent, Start, Step, TestPart, TrainProgress, TrainState, Trainer,
+    Watch, Wish, higher_is_better,
 };

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anygrad_core::Result;
 use anygrad_gpu::{Command, Device};
+use anygrad_plan::Roofline;
 use serde::Serialize;
 
 /// The most that an adapter was seen to do.
@@ -18,6 +19,18 @@ pub struct Rooflines {
     pub dispatch_us: f64,
     /// Microseconds from submitting a tiny kernel until the device is done.
     pub submit_us: f64,
+}
+
+impl From<Rooflines> for Roofline {
+    fn from(measured: Rooflines) -> Self {
+        Roofline {
+            operations: 1e9 * measured.gflops,
+            bytes: 1e9 * measured.gbytes,
+            // A tiny dispatch among many may take no time that can be told.
+            dispatch: 1e-6 * measured.dispatch_us.max(0.0),
+            submit: 1e-6 * measured.submit_us,
+        }
+    }
 }
 
 /// Independent chains in each invocation, so that no multiply-add waits for the one before.

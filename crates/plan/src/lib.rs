@@ -14,6 +14,7 @@
 //! # Ok::<(), anygrad_graph::core::Error>(())
 //! ```
 
+mod analysis;
 mod arrange;
 mod assemble;
 mod body;
@@ -21,21 +22,32 @@ mod choose;
 mod display;
 mod early;
 mod fold;
+mod forecast;
 mod fuse;
 mod lower;
 mod pack;
 mod place;
 mod plan;
+mod rehearsal;
+mod search;
 mod save;
 mod slots;
+mod standing;
 mod values;
 mod wgsl;
 mod window;
 
 pub use anygrad_graph as graph;
+pub use analysis::{
+    Cut, Held, Line, Most, ProgramForecast, Purpose, Roofline, Split, StepForecast,
+};
 pub use choose::{Decision, decisions};
+pub use forecast::{Circumstances, Forecast, UpdateForecast, WATCHDOG_SECONDS};
 pub use plan::{Action, Cost, Memory, Part, Plan, Role, Saving, Slot, SlotId, Step};
+pub use rehearsal::Rehearsal;
 pub use save::Recompute;
+pub use search::{largest, largest_batch};
+pub use standing::{BufferId, NewBuffer, Place, Settled, Standing};
 pub use window::Window;
 
 use anygrad_graph::core::{Caps, DType, Result};

@@ -8,6 +8,7 @@
 //!
 //! Every mistake in a recipe is an error that names the file, the line, the key and what would be right.
 
+mod adapter;
 mod assembled;
 mod build;
 mod check;
@@ -32,6 +33,7 @@ pub mod sweep;
 pub mod training;
 mod write;
 
+pub use adapter::AdapterLimits;
 pub use assembled::{Parts, Transform};
 pub use build::Sizes;
 pub use data::{Data, Source, Split, Task};

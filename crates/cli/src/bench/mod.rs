@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anygrad::core::{Error, Result};
-use anygrad::gpu::{Choice, Device, Session, TuneReport};
+use anygrad::gpu::{Choice, Device, MeasuredRoofline, Session, TuneReport};
 use anygrad::perf::{
     Costs, Figure, Measured, Options, Rooflines, Trace, Workload, large_workloads, measure, profile,
     rooflines, tune, workloads,
@@ -70,6 +70,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         output::line("This is a debug build: its figures are not those of a release build.")?;
     }
     let rooflines = rooflines(&device)?;
+    // `anygrad plan` tells times by it.
+    MeasuredRoofline::new(device.caps(), rooflines.into()).save(device.caps())?;
     output::line(format_args!(
         "At most: {:.1} GFLOP/s of multiply-adds, {:.1} GB/s copied, {:.1} us a dispatch, {:.0} us a submit",
         rooflines.gflops, rooflines.gbytes, rooflines.dispatch_us, rooflines.submit_us

@@ -211,8 +211,8 @@ impl<'d> Debug<'d> {
                 Role::State(name) => {
                     // A state that no program of the session has holds zeros, as fresh memory does.
                     if let Some(state) = states.get(name) {
-                        let (from, to) = (state.clone(), region.clone());
-                        device.submit(&[Command::Copy { from, to, bytes: slot.bytes }])?;
+                        let to = region.clone();
+                        device.submit(&[Command::Copy { from: state, to, bytes: slot.bytes }])?;
                     }
                 }
                 Role::Working | Role::Pack => {}

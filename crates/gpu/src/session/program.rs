@@ -1,6 +1,6 @@
 //! Programs: compiled graphs with their buffers, ready to run.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use anygrad_core::{Array, Context, Error, Result};
@@ -295,7 +295,7 @@ impl DeviceProgram {
     }
 }
 
-fn settled_at(memory: &HashMap<SlotId, Region>, slot: SlotId) -> Result<Region> {
+fn settled_at(memory: &BTreeMap<SlotId, Region>, slot: SlotId) -> Result<Region> {
     memory.get(&slot).cloned().ok_or_else(|| Error::internal(format!("slot {slot} stands nowhere")))
 }
 

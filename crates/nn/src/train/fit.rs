@@ -6,7 +6,7 @@ use super::programs::Kind;
 use super::recover::Kept;
 use super::saving::Saving;
 use super::sums::PendingSums;
-use super::{Drawn, End, Epoch, FitOptions, History, Observer, Position, Scores, Start, Step, Trainer, data};
+use super::{Drawn, End, Epoch, FitOptions, History, Observer, Outline, Position, Scores, Start, Step, Trainer, data};
 use crate::metrics::Known;
 
 /// Sets the orders of rows apart from other draws of the same seed.
@@ -110,6 +110,7 @@ impl Trainer {
         let chosen = self.choose(options, rows, validation.map(|(x, _)| data::rows(x)))?;
         let (options, batch) = (&chosen, chosen.batch_size);
         self.check_position(rows, options)?;
+        self.check_fits(&Outline::of(train, validation), options)?;
         self.prepare_steps(batch, options)?;
         self.check_numbers(train).map_err(|error| error.context("training data"))?;
         let validation = match validation {

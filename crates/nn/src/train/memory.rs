@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use anygrad_core::{DType, Error, Result};
-use anygrad_gpu::plan::{Options, Plan, Recompute, Role as SlotRole};
+use anygrad_core::{Caps, DType, Error, Result};
 use anygrad_graph::Graph;
+use anygrad_plan::{Options, Plan, Recompute};
 
 use super::programs::Kind;
-use super::{FitOptions, Trainer};
+use super::{FitOptions, Outline, Trainer};
 use crate::Role;
 
 /// What a training does to take less memory of the device, at the price of time or of digits.
@@ -82,11 +82,11 @@ impl Trainer {
         if self.recompute.is_some() || !self.has_limit() || self.programs.contains_key(&(Kind::Train, rows)) {
             return Ok(());
         }
-        match self.level(&[(Kind::Train, rows)])? {
-            Ok(level) => self.recompute = Some(level),
-            Err(least) => return Err(self.too_large(rows, least, "")),
+        let options = FitOptions { batch_size: rows, ..FitOptions::default() };
+        match self.level(&options, rows, None)? {
+            Ok(_) => Ok(()),
+            Err(least) => Err(self.too_large(rows, least, "")),
         }
-        Ok(())
     }
 
     /// Chooses what a training on so many rows does to stay within the limit, and the parts that it takes
@@ -117,9 +117,8 @@ impl Trainer {
             }
             let options =
                 FitOptions { batch_size: part, accumulate: accumulate * (batch / part), ..options.clone() };
-            match self.level(&programs(&options, rows, validation))? {
-                Ok(level) => {
-                    self.recompute = Some(level);
+            match self.level(&options, rows, validation)? {
+                Ok(_) => {
                     self.parts = (part < batch).then_some((batch, part));
                     return Ok(options);
                 }
@@ -141,19 +140,39 @@ impl Trainer {
         ))
     }
 
-    /// The first level at which these programs stay within the limit, or the least bytes that they take.
-    fn level(&self, programs: &[(Kind, usize)]) -> Result<std::result::Result<Recompute, u64>> {
+    /// Takes the first level at which a training stays within the limit; otherwise the least bytes that it takes.
+    fn level(
+        &mut self,
+        options: &FitOptions,
+        rows: usize,
+        validation: Option<usize>,
+    ) -> Result<std::result::Result<Recompute, u64>> {
+        let outline = self.outline(rows, validation)?;
+        let caps = Caps { choices: self.session.choices(), ..self.session.caps().clone() };
         let mut least = u64::MAX;
         for recompute in self.memory.levels() {
-            let options = Options { recompute, activations: self.memory.activations, ..Options::DEFAULT };
-            let plan = |&(kind, rows): &(Kind, usize)| self.plan_of(kind, rows, options);
-            let bytes = together(&programs.iter().map(plan).collect::<Result<Vec<_>>>()?);
+            self.recompute = Some(recompute);
+            let bytes = match self.forecast(&outline, options, &caps, None) {
+                Ok(forecast) => forecast.total(),
+                Err(error) if error.is_unsupported() => u64::MAX,
+                Err(error) => return Err(error),
+            };
             if bytes <= self.memory.limit.unwrap_or(u64::MAX) {
                 return Ok(Ok(recompute));
             }
             least = least.min(bytes);
         }
+        self.recompute = None;
         Ok(Err(least))
+    }
+
+    /// The data of a training on so many rows of the shapes that are known.
+    fn outline(&self, rows: usize, validation: Option<usize>) -> Result<Outline> {
+        let unknown = || Error::internal("data of unknown shape");
+        let (features, features_dtype) = self.features.ok_or_else(unknown)?;
+        let (targets, targets_dtype) = self.targets.ok_or_else(unknown)?;
+        let (features, targets) = (features.to_vec(), targets.to_vec());
+        Ok(Outline { features, features_dtype, targets, targets_dtype, rows, validation, test: None })
     }
 
     /// Why a batch must be one: what a part of it would do differently.
@@ -173,52 +192,4 @@ impl Trainer {
         let statistics = of(Role::Fixed).map(|name| format!("{name} is a statistic of whole batches"));
         Ok(statistics.or(of(Role::Carried).map(|name| format!("{name} goes from batch to batch"))))
     }
-
-    /// The plan of a program.
-    fn plan_of(&self, kind: Kind, rows: usize, options: Options) -> Result<Plan> {
-        let graph = Graph::new();
-        let outputs = if kind == Kind::Update {
-            let model = Graph::new();
-            let built = self.forward(&model, Kind::Train, 1)?;
-            self.update(&graph, built.scope.parameters()).1
-        } else {
-            let built = self.forward(&graph, kind, rows)?;
-            self.finish(kind, rows, built).1
-        };
-        self.session.plan(&graph, &outputs, if kind.learns() { options } else { Options::DEFAULT })
-    }
-}
-
-/// The programs that [`Trainer::fit`] has.
-fn programs(options: &FitOptions, rows: usize, validation: Option<usize>) -> Vec<(Kind, usize)> {
-    let batch = options.batch_size;
-    let kind = if options.accumulate == 1 { Kind::Train } else { Kind::Gather };
-    let mut programs = vec![(kind, batch.min(rows)), (kind, rows % batch)];
-    if let Some(rows) = validation {
-        let batch = batch.min(rows);
-        programs.extend([(Kind::Evaluate, batch), (Kind::Evaluate, rows % batch.max(1))]);
-    }
-    programs.retain(|(_, rows)| *rows > 0);
-    programs.extend((kind == Kind::Gather).then_some((Kind::Update, 0)));
-    programs
-}
-
-/// About what programs of one session take: each has memory of its own, and states are there once.
-fn together(plans: &[Plan]) -> u64 {
-    /// What states in packs are multiples of.
-    const STEP: u64 = 256;
-    let mut states = BTreeMap::new();
-    let mut bytes = 0;
-    for plan in plans {
-        let memory = plan.memory();
-        bytes += memory.total() - memory.states;
-        for slot in &plan.slots {
-            if let SlotRole::State(name) = &slot.role {
-                let own = if slot.part.is_some() { slot.bytes.next_multiple_of(STEP) } else { slot.bytes };
-                let known = states.entry(name).or_insert(own);
-                *known = own.max(*known);
-            }
-        }
-    }
-    bytes + states.values().sum::<u64>()
 }

@@ -4,6 +4,8 @@ mod data;
 mod debug;
 mod early;
 mod fit;
+mod fits;
+mod forecast;
 mod gather;
 mod history;
 mod memory;
@@ -21,6 +23,7 @@ mod sums;
 mod tune;
 
 pub use early::{EarlyStopping, Watch};
+pub use forecast::{Outline, TestPart};
 pub use history::{End, Epoch, History, Observer, Recovery, Silent, Start, Step, Wish, higher_is_better};
 pub use memory::MemoryOptions;
 pub use options::{Drawn, FitOptions};

@@ -1,0 +1,50 @@
+//! A training that does not fit is refused before it starts.
+
+use anygrad_core::{Caps, Error, Result};
+use anygrad_plan::{Forecast, Purpose};
+
+use super::programs::Kind;
+use super::{FitOptions, Outline, Trainer};
+
+impl Trainer {
+    /// Refuses a training that does not fit the adapter's limits or the memory there is, with
+    /// the numbers and the batch that would fit. The memory is the limit of [`Trainer::memory`], or else the machine's
+    /// where the device has no other; elsewhere WebGPU does not tell. [`Trainer::fit`] begins with it.
+    ///
+    /// # Errors
+    /// The training does not fit, or its data do not fit the model.
+    pub fn check_fits(&mut self, outline: &Outline, options: &FitOptions) -> Result<()> {
+        let kind = if options.accumulate == 1 { Kind::Train } else { Kind::Gather };
+        // What was compiled has its memory.
+        if self.session.is_interpreter() || self.programs.contains_key(&(kind, options.batch_size)) {
+            return Ok(());
+        }
+        let caps = Caps { choices: self.session.choices(), ..self.session.caps().clone() };
+        let memory = self.memory.limit.or_else(|| self.session.memory());
+        let refused = match (self.forecast(outline, options, &caps, None), memory) {
+            (Ok(forecast), Some(memory)) if forecast.total() > memory => {
+                Error::out_of_memory(told(&forecast, memory))
+            }
+            (Err(error), _) if error.is_unsupported() => error,
+            (Ok(_), _) => return Ok(()),
+            (Err(error), _) => return Err(error),
+        };
+        Err(match self.largest_batch(outline, options, &caps, memory)? {
+            Some(batch) => refused.context(format!("batches of {batch} rows would fit")),
+            None => refused.context("not even batches of 1 row would fit"),
+        })
+    }
+}
+
+/// The numbers of what does not fit.
+fn told(forecast: &Forecast, memory: u64) -> String {
+    let parts = Purpose::ALL.map(|purpose| format!("{} {}", purpose.name(), forecast.memory.of(purpose)));
+    format!(
+        "training in batches of {} rows takes {} bytes of device memory ({}; uploads {}, reads {}), there are {memory}",
+        forecast.batch,
+        forecast.total(),
+        parts.join(", "),
+        forecast.uploads,
+        forecast.reads
+    )
+}
