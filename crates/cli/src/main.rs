@@ -9,6 +9,7 @@ mod interrupt;
 mod keygen;
 mod models;
 mod output;
+mod plan;
 mod predict;
 mod protect;
 mod recipe;
@@ -55,6 +56,8 @@ enum Command {
     Inspect(models::Inspect),
     /// Makes a key to sign with, or an identity to encrypt to
     Keygen(keygen::Arguments),
+    /// Tells what a training will take, in memory and time, before it starts; no GPU is touched
+    Plan(plan::Arguments),
     /// Predicts the rows of a file by a trained run
     Predict(predict::Arguments),
     /// Makes the page of a run again, from the files of its folder
@@ -86,6 +89,7 @@ fn main() -> ExitCode {
         Command::Generate(arguments) => validation::generate(&arguments),
         Command::Inspect(arguments) => models::inspect(&arguments),
         Command::Keygen(arguments) => keygen::run(&arguments),
+        Command::Plan(arguments) => plan::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Run(arguments) => models::run(&arguments),

@@ -37,6 +37,9 @@ pub(crate) struct Arguments {
     /// Steps between two checkpoints within an epoch; at ends of epochs only unless given
     #[arg(long, value_name = "N")]
     save_every: Option<usize>,
+    /// Device memory that the training may take, as 8GiB; more is refused with the batch that would fit
+    #[arg(long, value_name = "SIZE", value_parser = crate::plan::size)]
+    memory: Option<u64>,
     #[command(flatten)]
     writing: Writing,
 }
@@ -45,6 +48,7 @@ impl Arguments {
     /// Whether anything was asked for that only recipes offer.
     pub(crate) fn is_given(&self) -> bool {
         let of_run = self.run.is_some() || !self.set.is_empty() || self.save_every.is_some();
+        let of_run = of_run || self.memory.is_some();
         of_run || self.json_lines || self.writing.is_given()
     }
 }
@@ -63,6 +67,7 @@ pub(crate) fn run(
     refuse(program)?;
     let mut options = arguments.writing.options()?;
     options.save_every = arguments.save_every;
+    options.memory = arguments.memory;
     interrupt::listen(options.stop.clone())?;
     let talks = !program.quiet && !program.json && !arguments.json_lines;
     let choice = program.adapter.clone().map_or_else(Choice::from_env, Choice::from);

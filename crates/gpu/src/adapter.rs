@@ -94,8 +94,10 @@ pub async fn adapters_async() -> Result<Vec<Caps>> {
 /// There is no such adapter, its driver failed, or what is kept about it cannot be read.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn planning_caps(choice: &Choice) -> Result<Caps> {
-    let listed = crate::guard::ready(async { Found::list(&Arc::new(State::default())).await?.choose(choice) });
-    let (mut caps, ..) = listed.ok_or_else(|| Error::internal("listing adapters did not finish at once"))??;
+    let listed =
+        crate::guard::ready(async { Found::list(&Arc::new(State::default())).await?.choose(choice) });
+    let (mut caps, ..) =
+        listed.ok_or_else(|| Error::internal("listing adapters did not finish at once"))??;
     caps.excluded = Verdict::load(&caps)?.map_or(Vec::new(), |verdict| verdict.excluded);
     caps.choices = Tuned::load(&caps)?.map_or(Choices::default(), |tuned| tuned.choices());
     Ok(caps)

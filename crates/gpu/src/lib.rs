@@ -21,9 +21,9 @@ mod tune;
 mod tuned;
 mod usage;
 
+pub use adapter::{ADAPTER_VARIABLE, Choice, adapters_async};
 #[cfg(not(target_arch = "wasm32"))]
 pub use adapter::{adapters, planning_caps};
-pub use adapter::{ADAPTER_VARIABLE, Choice, adapters_async};
 pub use anygrad_plan as plan;
 pub use buffer::Buffer;
 pub use cache::CACHE_VARIABLE;

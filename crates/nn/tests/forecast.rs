@@ -202,7 +202,11 @@ fn a_transposed_convolution() {
 
 #[test]
 fn an_lstm() {
-    equal(head(Sequential::new().add(Lstm::new(9))), Adam::new(0.01), Case { validation: 8, ..case(&[7, 3]) });
+    equal(
+        head(Sequential::new().add(Lstm::new(9))),
+        Adam::new(0.01),
+        Case { validation: 8, ..case(&[7, 3]) },
+    );
 }
 
 #[test]
@@ -354,8 +358,7 @@ fn what_does_not_fit_is_refused_with_the_batch_that_would() {
 
 #[test]
 fn a_value_that_no_buffer_holds_is_refused_with_the_batch_that_would() {
-    let mut trainer =
-        Trainer::new(Session::interpreter(), Dense::new(64), Loss::mse(), Sgd::new(0.01));
+    let mut trainer = Trainer::new(Session::interpreter(), Dense::new(64), Loss::mse(), Sgd::new(0.01));
     let outline = Outline {
         features: vec![1000],
         features_dtype: DType::F32,

@@ -138,6 +138,9 @@ impl Assembly<'_> {
             }
         };
         let reads: Vec<StorageId> = step.reads().collect();
+        let bytes = step.scratch().iter().map(|&s| padded(self.placed.program.storages[s].meta().bytes()));
+        let bytes: Vec<u64> = bytes.collect();
+        let scratch = self.slots(step.scratch())?.into_iter().zip(bytes).collect();
         Ok(Step {
             name: step.name.clone(),
             line: step.line,
@@ -147,6 +150,7 @@ impl Assembly<'_> {
             reads: self.slots(&reads)?,
             writes: self.slots(&step.outputs)?,
             results: step.outputs.iter().map(|&output| self.placed.program.storages[output].layout).collect(),
+            scratch,
             actions,
             cost: self.cost(step, &reads),
             again: step.again,

@@ -48,6 +48,8 @@ pub struct Forecast {
     pub peak: u64,
     /// Those by what they are for.
     pub memory: Split,
+    /// What states take, by what they are for; a part of it.
+    pub states: Split,
     /// Bytes of uploads that may be on their way, in the driver's memory, at most.
     pub uploads: u64,
     /// Bytes of the buffers that reads go through, at most.
@@ -91,6 +93,8 @@ impl Rehearsal {
         let programs: Vec<ProgramForecast> = self.programs().map(|(program, _)| program.clone()).collect();
         let main = known.update.first().map_or(0, |(program, _)| *program).min(programs.len().max(1) - 1);
         let mut largest: Vec<Held> = self.held_states().collect();
+        let mut states = Split::default();
+        largest.iter().for_each(|held| states.add(held.purpose, held.bytes));
         largest.extend(programs.get(main).into_iter().flat_map(|program| program.values.iter().cloned()));
         largest.sort_by(|a, b| b.bytes.cmp(&a.bytes));
         largest.truncate(LARGEST);
@@ -105,6 +109,7 @@ impl Rehearsal {
             ready: self.ready(),
             peak: self.peak(),
             memory: self.memory(),
+            states,
             uploads: (UPLOADS * inputs).min(MAX_UPLOAD_BYTES),
             reads: match known.checkpoints {
                 true => self.states().map(|(_, _, meta)| staged(meta.bytes())).sum(),
@@ -152,7 +157,9 @@ impl Forecast {
         ] {
             if most.count > limit {
                 let Most { count, kernel } = most;
-                warnings.push(format!("{kernel} has {count} {what}, the adapter allows {limit}: it will not run"));
+                warnings.push(format!(
+                    "{kernel} has {count} {what}, the adapter allows {limit}: it will not run"
+                ));
             }
         }
         // Processors have no watchdog.

@@ -37,10 +37,8 @@ mod values;
 mod wgsl;
 mod window;
 
+pub use analysis::{Cut, Held, Line, Most, ProgramForecast, Purpose, Roofline, Split, StepForecast};
 pub use anygrad_graph as graph;
-pub use analysis::{
-    Cut, Held, Line, Most, ProgramForecast, Purpose, Roofline, Split, StepForecast,
-};
 pub use choose::{Decision, decisions};
 pub use forecast::{Circumstances, Forecast, UpdateForecast, WATCHDOG_SECONDS};
 pub use plan::{Action, Cost, Memory, Part, Plan, Role, Saving, Slot, SlotId, Step};

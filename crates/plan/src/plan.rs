@@ -129,6 +129,8 @@ pub struct Step {
     pub writes: Vec<SlotId>,
     /// What is written and how it stands, slot by slot.
     pub results: Vec<Layout>,
+    /// What it needs for itself: slots, and how many of their bytes.
+    pub scratch: Vec<(SlotId, u64)>,
     /// What the device does.
     pub actions: Vec<Action>,
     /// What that costs.

@@ -37,15 +37,9 @@ struct Program {
     memory: BTreeMap<SlotId, Place>,
     moves: u64,
     forecast: ProgramForecast,
-    runs: u64,
-}
-
-impl Program {
     /// What it has for itself: working memory, inputs, constants, parameters of dispatches.
-    fn own(&self) -> u64 {
-        let memory = self.plan.memory();
-        memory.total() - memory.states
-    }
+    own: u64,
+    runs: u64,
 }
 
 impl Rehearsal {
@@ -90,8 +84,9 @@ impl Rehearsal {
         let forecast = ProgramForecast::of(name, &plan, graph, &self.caps);
         let settled = self.standing.settle(&plan);
         self.apply(&settled);
-        let moves = self.standing.moves();
-        self.programs.push(Program { plan, memory: settled.memory, moves, forecast, runs: 0 });
+        let (moves, whole) = (self.standing.moves(), plan.memory());
+        let own = whole.total() - whole.states;
+        self.programs.push(Program { plan, memory: settled.memory, moves, forecast, own, runs: 0 });
         self.note(0);
         Ok(self.programs.len() - 1)
     }
@@ -140,7 +135,7 @@ impl Rehearsal {
 
     /// Bytes of all buffers now.
     pub fn live(&self) -> u64 {
-        self.sizes.values().sum::<u64>() + self.programs.iter().map(Program::own).sum::<u64>()
+        self.sizes.values().sum::<u64>() + self.programs.iter().map(|program| program.own).sum::<u64>()
     }
 
     /// The most that [`Rehearsal::live`] was.
@@ -197,8 +192,11 @@ impl Rehearsal {
 
     /// Forgets buffers that nobody holds; what is there, and `more`, may be the most so far.
     fn note(&mut self, more: u64) {
-        let held: HashSet<BufferId> =
-            self.programs.iter().flat_map(|program| program.memory.values().map(|place| place.buffer)).collect();
+        let held: HashSet<BufferId> = self
+            .programs
+            .iter()
+            .flat_map(|program| program.memory.values().map(|place| place.buffer))
+            .collect();
         let standing = self.standing.buffers();
         self.sizes.retain(|buffer, _| standing.contains_key(buffer) || held.contains(buffer));
         self.peak_now(more);
@@ -217,7 +215,9 @@ impl Rehearsal {
     fn split(&self) -> Split {
         let mut split = self.programs.iter().fold(Split::default(), |sum, p| sum + p.forecast.memory);
         let mut named = 0;
-        for (name, place) in self.standing.places().filter(|(_, place)| self.sizes.contains_key(&place.buffer)) {
+        for (name, place) in
+            self.standing.places().filter(|(_, place)| self.sizes.contains_key(&place.buffer))
+        {
             split.add(self.purpose(name), place.bytes);
             named += place.bytes;
         }

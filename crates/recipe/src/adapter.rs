@@ -88,7 +88,9 @@ impl AdapterLimits {
         let root = Node::parse(text).map_err(|mistake| mistake.error(file))?;
         let limits = <Self as Setting>::read(&root).map_err(|mistake| mistake.error(file))?;
         if limits.gflops.is_some() != limits.gbytes.is_some() {
-            return Err(Error::input(format!("{file}: `gflops` and `gbytes` tell times together: give both")));
+            return Err(Error::input(format!(
+                "{file}: `gflops` and `gbytes` tell times together: give both"
+            )));
         }
         if !limits.uniform_alignment.is_power_of_two() {
             let message = format!("uniform_alignment: {} is no power of two", limits.uniform_alignment);
@@ -136,7 +138,10 @@ mod tests {
         assert_eq!((caps.max_storage_buffers, caps.subgroup), (4, Some((16, 16))));
         let error = |text: &str| AdapterLimits::parse(text, "a.toml").unwrap_err().to_string();
         let unknown = error("\nmax_bufer_bytes = 1\n");
-        assert_eq!(unknown, "a.toml: line 2: unknown key `max_bufer_bytes`: did you mean `max_buffer_bytes`?");
+        assert_eq!(
+            unknown,
+            "a.toml: line 2: unknown key `max_bufer_bytes`: did you mean `max_buffer_bytes`?"
+        );
         assert!(error("memory_bytes = 0").contains("line 1: memory_bytes: 0 is out of range"));
         assert!(error("kind = \"phone\"").contains("discrete"), "{}", error("kind = \"phone\""));
         assert!(error("gflops = 10.0").contains("give both"));

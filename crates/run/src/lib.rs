@@ -6,6 +6,7 @@
 //!   the data of its recipe;
 //! - [`Saved::onnx`]: that model for other programs, and [`Saved::weights`] its parameters;
 //! - [`report`]: what a run shows: one page, tables and pictures;
+//! - [`forecast`]: what it will take, before it starts;
 //! - [`crossval`]: how well a recipe does on rows that it has not seen, fold by fold;
 //! - [`sweep`]: many recipes from one, compared;
 //! - [`explain`]: what predictions rest on, as pictures and numbers;
@@ -16,6 +17,7 @@ pub mod crossval;
 pub mod explain;
 mod export;
 mod folder;
+pub mod forecast;
 mod fresh;
 pub mod generate;
 mod info;

@@ -14,6 +14,9 @@ pub struct RunOptions {
     pub stop: Arc<AtomicBool>,
     /// Steps between two checkpoints within an epoch; `None` for those at ends of epochs only.
     pub save_every: Option<usize>,
+    /// Bytes of device memory that the training may take; more is refused. Where it is not told, what is known of
+    /// the adapter counts.
+    pub memory: Option<u64>,
     /// How checkpoints are encrypted.
     pub lock: Lock,
     /// What encrypted checkpoints are read with.

@@ -14,6 +14,7 @@ use anygrad_store::audit::{RESUME, utc};
 use serde_json::json;
 
 use crate::folder::{Folder, HISTORY, PREPROCESSING, RUN, SCORES};
+use crate::forecast::outline;
 use crate::keeper::Keeper;
 use crate::record::Record;
 use crate::report::Report;
@@ -80,7 +81,12 @@ impl Run {
     /// # Errors
     /// Those of [`assemble`](crate::assemble()) and [`Folder::create`].
     pub fn start(recipe: &Recipe, session: &Session, path: &Path, options: RunOptions) -> Result<Self> {
-        let assembly = assemble(recipe, session)?;
+        let mut assembly = assemble(recipe, session)?;
+        if let Some(bytes) = options.memory {
+            assembly.trainer = assembly.trainer.memory(bytes);
+        }
+        // A training that does not fit leaves no folder behind.
+        assembly.trainer.check_fits(&outline(recipe, &assembly.loaded), &assembly.options)?;
         let folder = Folder::create(path, recipe)?;
         // What lies there, not what it came from: the paths in it are those a resume sees.
         let recipe = folder.recipe()?;

@@ -6,7 +6,9 @@ use super::programs::Kind;
 use super::recover::Kept;
 use super::saving::Saving;
 use super::sums::PendingSums;
-use super::{Drawn, End, Epoch, FitOptions, History, Observer, Outline, Position, Scores, Start, Step, Trainer, data};
+use super::{
+    Drawn, End, Epoch, FitOptions, History, Observer, Outline, Position, Scores, Start, Step, Trainer, data,
+};
 use crate::metrics::Known;
 
 /// Sets the orders of rows apart from other draws of the same seed.

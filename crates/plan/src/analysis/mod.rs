@@ -83,6 +83,7 @@ pub struct ProgramForecast {
     /// The steps.
     pub steps: Vec<StepForecast>,
     /// Values in working memory, inputs and constants, the largest first.
+    #[serde(skip)]
     pub values: Vec<Held>,
     /// Values that are larger than a binding.
     pub cuts: Vec<Cut>,
@@ -152,18 +153,21 @@ fn dispatches(step: &crate::plan::Step) -> usize {
     step.actions.iter().filter(|action| matches!(action, Action::Dispatch { .. })).count()
 }
 
-/// The working memory in use at each step. What lies between the parts of a pack counts as in use
-/// nowhere.
+/// The working memory in use at each step. What lies between the parts of a pack is in use nowhere.
 fn in_use(plan: &Plan, values: &[Value]) -> Vec<Split> {
-    let mut used = vec![Split::default(); plan.steps.len()];
-    for value in values {
-        let last = value.last.min(plan.steps.len().saturating_sub(1));
-        used.iter_mut()
-            .take(last + 1)
-            .skip(value.first)
-            .for_each(|split| split.add(value.purpose, value.bytes));
+    let count = plan.steps.len();
+    let (mut begin, mut end) = (vec![Split::default(); count], vec![Split::default(); count + 1]);
+    for value in values.iter().filter(|value| value.first < count) {
+        begin[value.first].add(value.purpose, value.bytes);
+        end[value.last.min(count - 1) + 1].add(value.purpose, value.bytes);
     }
-    used
+    let mut now = Split::default();
+    let step = |(begin, end): (Split, &Split)| {
+        now += begin;
+        now = now.without(end);
+        now
+    };
+    begin.into_iter().zip(&end).map(step).collect()
 }
 
 /// The largest values by name.

@@ -90,7 +90,17 @@ impl Split {
 
     /// Adds bytes for a purpose.
     pub fn add(&mut self, purpose: Purpose, bytes: u64) {
-        *match purpose {
+        *self.of_mut(purpose) += bytes;
+    }
+
+    /// What is left without a part of it.
+    pub(super) fn without(mut self, part: &Split) -> Split {
+        Purpose::ALL.into_iter().for_each(|purpose| *self.of_mut(purpose) -= part.of(purpose));
+        self
+    }
+
+    fn of_mut(&mut self, purpose: Purpose) -> &mut u64 {
+        match purpose {
             Purpose::Parameters => &mut self.parameters,
             Purpose::Gradients => &mut self.gradients,
             Purpose::Optimizer => &mut self.optimizer,
@@ -98,7 +108,7 @@ impl Split {
             Purpose::Workspace => &mut self.workspace,
             Purpose::Inputs => &mut self.inputs,
             Purpose::Constants => &mut self.constants,
-        } += bytes;
+        }
     }
 }
 

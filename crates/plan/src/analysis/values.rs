@@ -1,12 +1,10 @@
 //! What stands in the slots of a plan, from which step to which.
 
-use std::collections::BTreeSet;
-
 use anygrad_graph::{Graph, Layout, NodeId, Origin};
 
 use super::Purpose;
 use crate::assemble::padded;
-use crate::plan::{Action, Plan, Role, SlotId};
+use crate::plan::{Plan, Role, SlotId};
 
 /// Where in a training step a step of the plan belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,18 +38,16 @@ pub(super) fn values(plan: &Plan, graph: &Graph) -> Vec<Value> {
             found.read(slot, last, phases[index] == Phase::Update);
         }
         for (&slot, layout) in step.writes.iter().zip(&step.results) {
-            let purpose = if phases[index] == Phase::Forward { Purpose::Activations } else { Purpose::Workspace };
+            let purpose =
+                if phases[index] == Phase::Forward { Purpose::Activations } else { Purpose::Workspace };
             let gradient = phases[index] == Phase::Backward;
             found.write(slot, index, *layout, purpose, gradient);
         }
-        let bound = step.actions.iter().flat_map(|action| match action {
-            Action::Dispatch { slots, .. } => slots.clone(),
-            Action::Copy { .. } | Action::Host { .. } => Vec::new(),
+        let scratch = step.scratch.iter().map(|&(_, bytes)| {
+            let purpose = Purpose::Workspace;
+            (Value { bytes, first: index, last: index, layout: None, purpose }, false)
         });
-        let known: BTreeSet<SlotId> = step.reads.iter().chain(&step.writes).copied().collect();
-        for slot in bound.collect::<BTreeSet<_>>().difference(&known) {
-            found.scratch(*slot, index);
-        }
+        found.values.extend(scratch);
     }
     for (_, slot) in &plan.outputs {
         found.read(*slot, plan.steps.len().saturating_sub(1), false);
@@ -101,15 +97,6 @@ impl Found<'_> {
             let value = Value { bytes, first: at, last: at, layout: Some(layout), purpose };
             self.values.push((value, gradient));
             self.standing[slot] = Some(self.values.len() - 1);
-        }
-    }
-
-    fn scratch(&mut self, slot: SlotId, at: usize) {
-        // Parts of packs that a step binds as a whole are no scratch.
-        if self.is_working(slot) && self.plan.parts_of(slot).is_empty() {
-            let bytes = self.plan.slots[slot].bytes;
-            let value = Value { bytes, first: at, last: at, layout: None, purpose: Purpose::Workspace };
-            self.values.push((value, false));
         }
     }
 }

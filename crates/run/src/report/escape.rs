@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Write};
 
 /// A text in which nothing is taken for a tag, and nothing unseen turns the letters around it.
-pub(super) struct Escaped<T>(pub(super) T);
+pub(crate) struct Escaped<T>(pub(crate) T);
 
 impl<T: Display> Display for Escaped<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -23,10 +23,10 @@
 
 mod circumstances;
 mod csv;
-mod escape;
+pub(crate) mod escape;
 mod figures;
 mod folder;
-mod page;
+pub(crate) mod page;
 mod plots;
 mod sections;
 mod tested;

@@ -24,20 +24,13 @@ impl Report {
 
     /// The page with pictures that are drawn already.
     pub(super) fn html_with(&self, plots: &[Plot]) -> Result<String> {
-        let mut page = Page(String::new());
         let pictures = |subject| pictures(plots, subject);
         let (curves, predictions) = (pictures(Subject::Epochs)?, pictures(Subject::Predictions)?);
-        self.lay_out(&mut page, &curves, &predictions).map_err(Error::internal)?;
-        Ok(page.0)
+        let title = if self.title.is_empty() { "A training run" } else { &self.title };
+        document(title, |page| self.lay_out(page, &curves, &predictions))
     }
 
     fn lay_out(&self, page: &mut Page, curves: &str, predictions: &str) -> fmt::Result {
-        let title = Escaped(if self.title.is_empty() { "A training run" } else { &self.title });
-        page.line("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">")?;
-        page.line("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")?;
-        page.line(format_args!("<meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">"))?;
-        page.line(format_args!("<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>"))?;
-        page.line(format_args!("<h1>{title}</h1>"))?;
         self.headline(page)?;
         self.curves(page, curves)?;
         self.epochs(page)?;
@@ -48,9 +41,25 @@ impl Report {
         self.costs(page)?;
         self.checkpoints(page)?;
         self.go_on(page)?;
-        self.recipe(page)?;
-        page.line("</body>\n</html>")
+        self.recipe(page)
     }
+}
+
+/// A page that needs nothing else, with a title and what `body` writes.
+pub(crate) fn document(title: &str, body: impl FnOnce(&mut Page) -> fmt::Result) -> Result<String> {
+    let mut page = Page(String::new());
+    let title = Escaped(title);
+    let lay_out = |page: &mut Page| {
+        page.line("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">")?;
+        page.line("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")?;
+        page.line(format_args!("<meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">"))?;
+        page.line(format_args!("<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>"))?;
+        page.line(format_args!("<h1>{title}</h1>"))?;
+        body(page)?;
+        page.line("</body>\n</html>")
+    };
+    lay_out(&mut page).map_err(Error::internal)?;
+    Ok(page.0)
 }
 
 /// The pictures of a part of the page.
@@ -75,26 +84,26 @@ fn pictures(plots: &[Plot], subject: Subject) -> Result<String> {
 }
 
 /// The page as it is written.
-pub(super) struct Page(String);
+pub(crate) struct Page(String);
 
 impl Page {
     /// A line of HTML as it is.
-    pub(super) fn line(&mut self, html: impl Display) -> fmt::Result {
+    pub(crate) fn line(&mut self, html: impl Display) -> fmt::Result {
         writeln!(self.0, "{html}")
     }
 
     /// A heading.
-    pub(super) fn heading(&mut self, text: &str) -> fmt::Result {
+    pub(crate) fn heading(&mut self, text: &str) -> fmt::Result {
         self.line(format_args!("<h2>{}</h2>", Escaped(text)))
     }
 
     /// A paragraph of a text.
-    pub(super) fn paragraph(&mut self, class: &str, text: impl Display) -> fmt::Result {
+    pub(crate) fn paragraph(&mut self, class: &str, text: impl Display) -> fmt::Result {
         self.line(format_args!("<p class=\"{class}\">{}</p>", Escaped(text)))
     }
 
     /// Names and values, without those that are empty.
-    pub(super) fn facts(&mut self, class: &str, facts: &[(String, String)]) -> fmt::Result {
+    pub(crate) fn facts(&mut self, class: &str, facts: &[(String, String)]) -> fmt::Result {
         if facts.iter().all(|(_, value)| value.is_empty()) {
             return Ok(());
         }
@@ -106,7 +115,7 @@ impl Page {
     }
 
     /// A table of texts. The row `marked` stands out.
-    pub(super) fn table(
+    pub(crate) fn table(
         &mut self,
         class: &str,
         head: &[&str],
@@ -128,12 +137,12 @@ impl Page {
     }
 
     /// A text with its lines and spaces.
-    pub(super) fn text(&mut self, text: &str) -> fmt::Result {
+    pub(crate) fn text(&mut self, text: &str) -> fmt::Result {
         self.line(format_args!("<pre>{}</pre>", Escaped(text.trim_end())))
     }
 
     /// What is seen after a click on `summary`.
-    pub(super) fn folded(
+    pub(crate) fn folded(
         &mut self,
         summary: &str,
         inner: impl FnOnce(&mut Page) -> fmt::Result,
