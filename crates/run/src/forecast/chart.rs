@@ -18,8 +18,8 @@ const LAYERS: [Purpose; 7] = [
     Purpose::Workspace,
 ];
 
-const WIDTH: f64 = 900.0;
-const HEIGHT: f64 = 340.0;
+const WIDTH: f64 = 760.0;
+const HEIGHT: f64 = 310.0;
 /// Around the axes.
 const LEFT: f64 = 74.0;
 const RIGHT: f64 = 12.0;
@@ -30,7 +30,7 @@ const MOST_COLUMNS: usize = 420;
 
 /// The colours, in light and dark.
 pub(super) const STYLE: &str = "
-.memory { display: block; width: 100%; min-width: 34rem; height: auto; }
+.memory { display: block; width: 100%; min-width: 36rem; max-width: 62rem; height: auto; }
 .memory text { font: 13px system-ui, sans-serif; fill: currentColor; }
 .memory .grid { stroke: var(--line); stroke-width: 1; }
 .memory .room { stroke: currentColor; stroke-width: 1.5; stroke-dasharray: 6 4; fill: none; }

@@ -25,7 +25,7 @@ impl Planned {
             (Some(memory), _) => {
                 format!("Does not fit: {total} of {} ({}). {limits}", bytes(memory.value), memory.source)
             }
-            (None, _) => format!("How much memory there is is not known: WebGPU does not tell. {limits}"),
+            (None, _) => format!("It is not known how much memory there is: WebGPU does not tell. {limits}"),
         }
     }
 
