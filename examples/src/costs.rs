@@ -141,8 +141,13 @@ mod tests {
 
     #[test]
     fn a_table_has_shares_a_sum_and_what_is_not_in_it() {
-        let cost =
-            |step: &str, dispatches, ms| KernelCost { step: step.into(), kernel: "k".into(), dispatches, ms };
+        let cost = |step: &str, dispatches, ms| KernelCost {
+            step: step.into(),
+            kernel: "k".into(),
+            dispatches,
+            ms,
+            bytes: 0,
+        };
         let kernels = vec![cost("matmul+add", 4, 3.0), cost(&"exp+".repeat(40), 2, 1.0)];
         let costs = Costs { source: "a clock".into(), kernels, runs: 2, first_ms: 40.0 };
         let text = table("What ran", &costs);

@@ -27,6 +27,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "anygrad-graph",
             "anygrad-nn",
             "anygrad-onnx",
+            "anygrad-perf",
             "anygrad-plan",
             "anygrad-plot",
             "anygrad-recipe",

@@ -34,7 +34,7 @@ impl Model {
         let (keys, require) = (self.reading.keys()?, self.reading.required()?);
         let saved = Saved::open(&self.run, &session, self.checkpoint, keys, require)?;
         for refused in &saved.refused {
-            eprintln!("not used: {refused}");
+            output::aside(format_args!("not used: {refused}"));
         }
         Ok(saved)
     }

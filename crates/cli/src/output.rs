@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
+use std::process::ExitCode;
 
 use anygrad::core::{Error, Result};
 use serde::Serialize;
@@ -16,9 +17,27 @@ pub(crate) fn line(text: impl Display) -> Result<()> {
     }
 }
 
+/// What the shell is told of a program whose output was closed: 128 and the number of the signal.
+const CLOSED: u8 = 141;
+
+/// As [`line`], where something is under way that must not end with the output: a closed pipe is an error, too.
+pub(crate) fn try_line(text: impl Display) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{text}")
+}
+
+/// The exit code of what ended because it could not write to standard output.
+pub(crate) fn code_of(error: &io::Error) -> ExitCode {
+    ExitCode::from(if error.kind() == io::ErrorKind::BrokenPipe { CLOSED } else { 2 })
+}
+
+/// Writes a line to standard error, which is for people: nothing depends on whether they read it.
+pub(crate) fn aside(text: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
 /// Writes an error to standard error. There is nowhere left to say that this failed.
 pub(crate) fn error(error: &Error) {
-    let _ = writeln!(io::stderr().lock(), "error: {error}");
+    aside(format_args!("error: {error}"));
 }
 
 /// A value as JSON on one line.

@@ -1,5 +1,6 @@
 //! `anygrad train RECIPE.toml`, `--resume FOLDER` and `--print-recipe KIND`
 
+use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -40,6 +41,9 @@ pub(crate) struct Arguments {
     /// Device memory that the training may take, as 8GiB; more is refused with the batch that would fit
     #[arg(long, value_name = "SIZE", value_parser = crate::plan::size)]
     memory: Option<u64>,
+    /// Write the figures of each epoch as event files for TensorBoard, too; --resume goes on with them
+    #[arg(long)]
+    tensorboard: bool,
     #[command(flatten)]
     writing: Writing,
 }
@@ -48,7 +52,7 @@ impl Arguments {
     /// Whether anything was asked for that only recipes offer.
     pub(crate) fn is_given(&self) -> bool {
         let of_run = self.run.is_some() || !self.set.is_empty() || self.save_every.is_some();
-        let of_run = of_run || self.memory.is_some();
+        let of_run = of_run || self.memory.is_some() || self.tensorboard;
         of_run || self.json_lines || self.writing.is_given()
     }
 }
@@ -66,7 +70,7 @@ pub(crate) fn run(
 ) -> Result<ExitCode> {
     refuse(program)?;
     let mut options = arguments.writing.options()?;
-    options.save_every = arguments.save_every;
+    (options.save_every, options.tensorboard) = (arguments.save_every, arguments.tensorboard);
     options.memory = arguments.memory;
     interrupt::listen(options.stop.clone())?;
     let talks = !program.quiet && !program.json && !arguments.json_lines;
@@ -82,19 +86,34 @@ pub(crate) fn run(
         (None, Some(folder)) => Run::resume(folder, &session()?, options)?,
         (None, None) => return Err(Error::input("nothing to train: name a recipe or a program")),
     };
-    if talks {
-        announce(&run)?;
-    }
     let folder = run.folder().to_owned();
-    let mut progress: Box<dyn Observer> = match talks {
-        true => Box::new(Progress::new()),
-        false if arguments.json_lines => Box::new(Lines { begun: Instant::now() }),
-        false => Box::new(Silent),
+    let go_on = || {
+        let folder = folder.display();
+        output::aside(format_args!(
+            "what was saved is in {folder}; go on with: anygrad train --resume {folder}"
+        ));
     };
-    let outcome = pollster::block_on(run.train(&mut *progress)).inspect_err(|_| {
-        eprintln!("what was saved is in {0}; go on with: anygrad train --resume {0}", folder.display());
-    })?;
+    if talks && let Err(error) = announce(&run) {
+        return Ok(closed(&error, go_on));
+    }
+    let (mut bar, mut lines) = (Progress::new(), Lines { begun: Instant::now(), failed: None });
+    let observer: &mut dyn Observer = match talks {
+        true => &mut bar,
+        false if arguments.json_lines => &mut lines,
+        false => &mut Silent,
+    };
+    let outcome = pollster::block_on(run.train(observer)).inspect_err(|_| go_on())?;
+    if let Some(error) = lines.failed {
+        return Ok(closed(&error, go_on));
+    }
     tell(&outcome, talks, program.json || arguments.json_lines)
+}
+
+/// Tells that a training ended, or did not begin, because nobody reads what it says.
+fn closed(error: &io::Error, go_on: impl FnOnce()) -> ExitCode {
+    output::aside(format_args!("error: standard output: {error}"));
+    go_on();
+    output::code_of(error)
 }
 
 /// Arguments that are settings of the recipe under another name.
@@ -124,26 +143,29 @@ fn refuse(program: &ProgramArguments) -> Result<()> {
     }
 }
 
-fn announce(run: &Run) -> Result<()> {
+fn announce(run: &Run) -> io::Result<()> {
     let info = run.info();
     let parts: Vec<String> =
         info.data.parts.iter().map(|part| format!("{} {}", part.name, part.rows)).collect();
-    output::line(format_args!("Adapter: {} ({}, {})", info.adapter, info.backend, info.driver))?;
-    output::line(format_args!("Rows: {}", parts.join(", ")))?;
-    output::line(info.model.trim_end())?;
-    output::line(format_args!("Run: {}", run.folder().display()))?;
+    output::try_line(format_args!("Adapter: {} ({}, {})", info.adapter, info.backend, info.driver))?;
+    output::try_line(format_args!("Rows: {}", parts.join(", ")))?;
+    if let Some(missing) = &info.data.missing {
+        output::try_line(format_args!("Gaps: {missing}"))?;
+    }
+    output::try_line(info.model.trim_end())?;
+    output::try_line(format_args!("Run: {}", run.folder().display()))?;
     let Some(resumed) = run.resumed() else { return Ok(()) };
     for refused in &resumed.refused {
-        output::line(format_args!("not used: {refused}"))?;
+        output::try_line(format_args!("not used: {refused}"))?;
     }
     match &resumed.from {
-        Some(path) => output::line(format_args!(
+        Some(path) => output::try_line(format_args!(
             "going on from {}: {} epochs and {} steps are done",
             path.display(),
             resumed.epochs,
             resumed.steps
         )),
-        None => output::line("there is no checkpoint yet: it begins anew"),
+        None => output::try_line("there is no checkpoint yet: it begins anew"),
     }
 }
 
@@ -180,6 +202,8 @@ fn tell(outcome: &Outcome, talks: bool, json: bool) -> Result<ExitCode> {
 /// An object for each epoch.
 struct Lines {
     begun: Instant,
+    /// Why an object could not be written; training ends then.
+    failed: Option<io::Error>,
 }
 
 impl Observer for Lines {
@@ -192,7 +216,7 @@ impl Observer for Lines {
     }
 
     fn on_recovery(&mut self, recovery: &Recovery) {
-        eprintln!("{}; going on from step {}", recovery.error, recovery.steps);
+        output::aside(format_args!("{}; going on from step {}", recovery.error, recovery.steps));
     }
 
     fn on_epoch_end(&mut self, epoch: &Epoch) -> ControlFlow<()> {
@@ -200,12 +224,7 @@ impl Observer for Lines {
         let object = serde_json::json!({
             "epoch": epoch.number, "train": epoch.train, "validation": epoch.validation, "seconds": seconds,
         });
-        match output::line(object) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                output::error(&error);
-                ControlFlow::Break(())
-            }
-        }
+        self.failed = output::try_line(object).err();
+        if self.failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }

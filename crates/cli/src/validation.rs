@@ -13,7 +13,7 @@ use anygrad::recipe::Recipe;
 use anygrad::recipe::sweep as many;
 use anygrad::run::explain::{Method, Question};
 use anygrad::run::generate::Sampling;
-use anygrad::run::{Assembly, assemble, crossval, explain, generate, load_trainer, sweep};
+use anygrad::run::{Assembly, Saved, Which, assemble, crossval, explain, generate, load_trainer, sweep};
 use clap::Args;
 
 use crate::protect::Reading;
@@ -61,7 +61,8 @@ pub(crate) fn crossval(arguments: &Crossval) -> Result<ExitCode> {
     let found = pollster::block_on(async {
         let session = arguments.given.session().await?;
         let mut told = |fold: &crossval::FoldScores| {
-            eprintln!("fold {} of {}: loss {:.4}", fold.fold, arguments.folds, fold.scores.loss);
+            let (number, loss) = (fold.fold, fold.scores.loss);
+            output::aside(format_args!("fold {number} of {}: loss {loss:.4}", arguments.folds));
         };
         crossval::cross_validate(&recipe, arguments.folds, &session, &stop, &mut told).await
     })?;
@@ -111,7 +112,8 @@ pub(crate) fn sweep(arguments: &Sweep) -> Result<ExitCode> {
                 (None, Some(figure)) => format!("{figure:.4}"),
                 (None, None) => "no number".to_owned(),
             };
-            eprintln!("run {} of {}: {}: {outcome}", run.number, variants.len(), run.sets.join(" "));
+            let (number, of, sets) = (run.number, variants.len(), run.sets.join(" "));
+            output::aside(format_args!("run {number} of {of}: {sets}: {outcome}"));
         };
         sweep::sweep(&recipe, &variants, &session, &stop, &mut told).await
     })?;
@@ -200,6 +202,18 @@ pub(crate) fn explain(arguments: &Explain) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A run is what it is.
+fn refuse(sets: &[String]) -> Result<()> {
+    match sets.first() {
+        Some(set) => Err(Error::input(format!("--set {set}: the run in a folder is what it is"))),
+        None => Ok(()),
+    }
+}
+
+fn not_used(refused: &[String]) {
+    refused.iter().for_each(|refused| output::aside(format_args!("not used: {refused}")));
+}
+
 /// A trained model: that of a run folder, or of a recipe, which is trained here.
 async fn trained(
     run: &Path,
@@ -208,11 +222,9 @@ async fn trained(
     session: &Session,
 ) -> Result<(Recipe, Assembly)> {
     if run.is_dir() {
-        if let Some(set) = sets.first() {
-            return Err(Error::input(format!("--set {set}: the run in a folder is what it is")));
-        }
+        refuse(sets)?;
         let (recipe, assembly, refused) = load_trainer(run, session, reading.keys()?, reading.required()?)?;
-        refused.iter().for_each(|refused| eprintln!("not used: {refused}"));
+        not_used(&refused);
         return Ok((recipe, assembly));
     }
     let recipe = Recipe::read(run, sets)?;
@@ -258,9 +270,16 @@ pub(crate) fn generate(arguments: &Generate) -> Result<ExitCode> {
     };
     let text = pollster::block_on(async {
         let session = arguments.given.session().await?;
-        let (recipe, mut assembly) =
-            trained(&arguments.run, &arguments.given.sets, &arguments.reading, &session).await?;
-        generate::generate(&recipe, &mut assembly, &arguments.prompt, &how).await
+        let (run, sets, reading) = (&arguments.run, &arguments.given.sets, &arguments.reading);
+        if run.is_dir() {
+            refuse(sets)?;
+            let (keys, required) = (reading.keys()?, reading.required()?);
+            let mut saved = Saved::open(run, &session, Which::Best, keys, required)?;
+            not_used(&saved.refused);
+            return generate::generate(&mut saved, &arguments.prompt, &how).await;
+        }
+        let (recipe, mut assembly) = trained(run, sets, reading, &session).await?;
+        generate::generate((&recipe, &mut assembly), &arguments.prompt, &how).await
     })?;
     output::line(format_args!("{}{text}", arguments.prompt))?;
     Ok(ExitCode::SUCCESS)

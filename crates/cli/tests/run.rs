@@ -123,6 +123,110 @@ fn ctrl_c_saves_and_the_run_goes_on() {
     assert!(text.contains("Go on with: anygrad train --resume long"), "{text}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_closed_output_saves_and_is_told() {
+    use std::io::Read;
+    let folder = folder();
+    let folder = folder.path();
+    let long = ["train", "line.toml", "--run", "long", "--set", "training.epochs=100000", "--json-lines"];
+    let mut process = command(folder, &long)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    process.stdout.take().unwrap().read_exact(&mut [0; 20]).unwrap();
+    // The reader is gone.
+    let output = process.wait_with_output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(141), "{error}");
+    assert!(error.contains("standard output: ") && error.contains("anygrad train --resume long"), "{error}");
+    let history = std::fs::read_to_string(folder.join("long/history.json")).unwrap();
+    let history: serde_json::Value = serde_json::from_str(&history).unwrap();
+    let epochs = history["epochs"].as_array().unwrap().len();
+    assert!(epochs < 100_000 && history["end"] == "Stopped");
+    // Nothing of it is lost, whatever the checkpoints' turn is.
+    let saved = std::fs::read_dir(folder.join("long/checkpoints")).unwrap();
+    let step = format!("step-{}", 10 * epochs);
+    assert!(saved.map(|file| file.unwrap().file_name()).any(|name| name.to_string_lossy().contains(&step)));
+    // Where nobody reads from the beginning, nothing is trained, and that is no success.
+    let mut process = command(folder, &["train", "line.toml", "--run", "unread"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(process.stdout.take());
+    assert_eq!(process.wait().unwrap().code(), Some(141));
+    assert!(says(folder, &["train", "--resume", "unread"]).contains("it begins anew"));
+}
+
+#[test]
+fn one_process_at_a_time_writes_to_a_run() {
+    use std::io::Read;
+    let folder = folder();
+    let folder = folder.path();
+    let long = ["train", "line.toml", "--run", "long", "--set", "training.epochs=100000", "--json-lines"];
+    let mut first = command(folder, &long).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut out = first.stdout.take().unwrap();
+    out.read_exact(&mut [0; 20]).unwrap();
+    let before = std::fs::read_to_string(folder.join("long/recipe.toml")).unwrap();
+    for second in [&["train", "--resume", "long"][..], &long] {
+        let output = anygrad(folder, second);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        if second.contains(&"--resume") && cfg!(unix) {
+            assert!(error.contains(&format!("long: process {}, since 20", first.id())), "{error}");
+        }
+    }
+    // Killed, it leaves no lock behind.
+    first.kill().unwrap();
+    first.wait().unwrap();
+    drop(out);
+    assert_eq!(std::fs::read_to_string(folder.join("long/recipe.toml")).unwrap(), before);
+    let mut resumed = command(folder, &["train", "--resume", "long", "--json-lines"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    resumed.stdout.take().unwrap().read_exact(&mut [0; 20]).unwrap();
+    resumed.wait().unwrap();
+}
+
+#[test]
+fn rows_with_gaps_are_counted() {
+    let folder = folder();
+    let folder = folder.path();
+    let rows = std::fs::read_to_string(folder.join("rows.csv")).unwrap();
+    std::fs::write(folder.join("rows.csv"), rows + "NA,1\n,2\n3,\n,\n").unwrap();
+    let text = says(folder, &["train", "line.toml", "--set", "data.missing=drop"]);
+    let gaps = "missing values in 104 rows: x 3, y 2; 4 rows dropped";
+    assert!(text.contains(&format!("Rows: training 80, validation 10, test 10\nGaps: {gaps}\n")), "{text}");
+    let info: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.join("runs/line-1/run.json")).unwrap()).unwrap();
+    assert_eq!(info["data"]["missing"]["dropped"], 4);
+    let page = std::fs::read_to_string(folder.join("runs/line-1/report.html")).unwrap();
+    assert!(page.contains(&format!("<dt>Gaps</dt><dd>{gaps}</dd>")));
+}
+
+#[test]
+fn text_is_written_without_what_was_learned() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("t.txt"), "abcd".repeat(60)).unwrap();
+    let recipe = r#"
+        model = [
+            { type = "embedding", input_dim = "vocabulary", output_dim = 8 },
+            { type = "dense", units = "outputs" },
+        ]
+        optimizer = { type = "adam", lr = 0.1 }
+        data = { format = "text", path = "t.txt", task = "language", sequence_length = 6, stride = 1, predict = "every" }
+        training = { epochs = 4, batch_size = 16 }
+    "#;
+    std::fs::write(folder.join("text.toml"), recipe).unwrap();
+    says(folder, &["train", "text.toml", "--quiet"]);
+    std::fs::remove_file(folder.join("t.txt")).unwrap();
+    let write = ["generate", "runs/text-1", "--prompt", "ab", "--length", "6", "--temperature", "0"];
+    assert_eq!(says(folder, &write).trim(), "abcdabcd");
+}
+
 #[test]
 fn what_cannot_be_trained_is_told() {
     let folder = folder();

@@ -22,6 +22,7 @@ use crate::host::write_padded;
 use crate::quarantine::Verdict;
 use crate::region::Region;
 use crate::tuned::Tuned;
+use crate::usage::Usage;
 
 pub use debug::NonFinite;
 pub use pending::Pending;
@@ -384,6 +385,17 @@ impl Session {
         match &self.0.engine {
             Engine::Interpreter(_) => Ok(()),
             Engine::Device { device, .. } => device.wait(),
+        }
+    }
+
+    /// What the session's device holds, for all sessions on it; none on the interpreter.
+    ///
+    /// # Errors
+    /// The device failed.
+    pub fn usage(&self) -> Result<Option<Usage>> {
+        match &self.0.engine {
+            Engine::Interpreter(_) => Ok(None),
+            Engine::Device { device, .. } => device.usage().map(Some),
         }
     }
 

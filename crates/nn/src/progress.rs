@@ -1,5 +1,7 @@
 //! A progress bar in the terminal.
 
+use std::fmt::Arguments;
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -41,6 +43,11 @@ fn figures(prefix: &str, scores: &Scores) -> String {
     scores.metrics.iter().fold(loss, |text, (name, value)| format!("{text}  {prefix}{name} {value:.4}"))
 }
 
+/// A line on standard error. A training goes on where nobody reads it.
+fn say(line: Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
 impl Observer for Progress {
     fn on_saving(&mut self, text: &str) {
         eprintln!("to save memory, {text}");
@@ -64,7 +71,7 @@ impl Observer for Progress {
 
     fn on_recovery(&mut self, recovery: &Recovery) {
         self.bar.finish_and_clear();
-        eprintln!("{}; going on from step {}", recovery.error, recovery.steps);
+        say(format_args!("{}; going on from step {}", recovery.error, recovery.steps));
     }
 
     fn report_every(&self) -> Option<usize> {
@@ -80,7 +87,7 @@ impl Observer for Progress {
         }
         line += &format!("  {seconds:.1} s, {:.0} examples/s", rows as f64 / seconds.max(1e-9));
         self.bar.finish_and_clear();
-        eprintln!("{line}");
+        say(format_args!("{line}"));
         ControlFlow::Continue(())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use anygrad_core::Result;
-use anygrad_gpu::{Recorder, Recording, Session, Source};
+use anygrad_gpu::{Recorder, Recording, Session, Source, Work};
 use serde::Serialize;
 
 use crate::measure::{Options, prepare};
@@ -28,6 +28,8 @@ pub struct KernelCost {
     pub dispatches: usize,
     /// Milliseconds of all of them.
     pub ms: f64,
+    /// The most bytes of storage that one of them binds or copies.
+    pub bytes: u64,
 }
 
 /// Costs by kernel, the dearest first.
@@ -57,7 +59,7 @@ impl Costs {
                 costs.first_ms += program.first.iter().sum::<u64>() as f64 / 1e6;
             }
             for (work, &ns) in program.work.iter().zip(ns) {
-                sums.add((&work.step, work.kernel), runs, ns);
+                sums.add(work, runs, ns);
             }
         }
         Costs { kernels: sums.sorted(), ..costs }
@@ -68,7 +70,7 @@ impl Costs {
         let mut sums = Sums::default();
         for program in &recording.programs {
             for (work, &ns) in program.work.iter().zip(&program.least) {
-                sums.add((&work.step, work.kernel), 1, ns);
+                sums.add(work, 1, ns);
             }
         }
         let runs = recording.programs.len();
@@ -94,15 +96,16 @@ struct Sums<'r> {
 }
 
 impl<'r> Sums<'r> {
-    fn add(&mut self, of: (&'r str, &'static str), dispatches: usize, ns: u64) {
+    fn add(&mut self, work: &'r Work, dispatches: usize, ns: u64) {
         let count = self.costs.len();
-        let place = *self.place.entry(of).or_insert(count);
+        let place = *self.place.entry((&work.step, work.kernel)).or_insert(count);
         if place == count {
-            let (step, kernel) = (of.0.to_owned(), of.1.to_owned());
-            self.costs.push(KernelCost { step, kernel, dispatches: 0, ms: 0.0 });
+            let (step, kernel) = (work.step.clone(), work.kernel.to_owned());
+            self.costs.push(KernelCost { step, kernel, dispatches: 0, ms: 0.0, bytes: 0 });
         }
         let cost = &mut self.costs[place];
         (cost.dispatches, cost.ms) = (cost.dispatches + dispatches, cost.ms + ns as f64 / 1e6);
+        cost.bytes = cost.bytes.max(work.bytes);
     }
 
     fn sorted(mut self) -> Vec<KernelCost> {

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::Table;
 use crate::table::figure;
 use crate::trial::trial;
+use crate::units::in_units;
 
 /// What came of one fold.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -23,7 +24,8 @@ pub struct FoldScores {
     pub validation_rows: usize,
     /// Epochs done.
     pub epochs: usize,
-    /// Of the rows that were held out, by the model as it is at the end.
+    /// Of the rows that were held out, by the model as it is at the end; in the units of the targets, whatever scale
+    /// the fold learned for them.
     pub scores: Scores,
 }
 
@@ -69,8 +71,14 @@ pub async fn cross_validate(
     for number in 0..folds.max(1) {
         let context = |error: anygrad_core::Error| error.context(format!("fold {} of {folds}", number + 1));
         let fold = recipe.fold(number, folds)?;
-        let trial = trial(&fold, session, stop).await.map_err(context)?;
-        let Some(scores) = trial.validation else { break };
+        let mut trial = trial(&fold, session, stop).await.map_err(context)?;
+        let Some(mut scores) = trial.validation else { break };
+        let held = trial.assembly.loaded.validation.clone();
+        if let Some(held) = held
+            && let Some(in_units) = in_units(&fold, &mut trial.assembly, &held).await.map_err(context)?
+        {
+            scores = in_units;
+        }
         let [training_rows, validation_rows] = trial.rows;
         let fold =
             FoldScores { fold: number + 1, training_rows, validation_rows, epochs: trial.epochs, scores };

@@ -18,6 +18,8 @@ pub const HISTORY: &str = "history.json";
 pub const METRICS: &str = "metrics.csv";
 /// Under what circumstances it ran: a [`RunInfo`](crate::RunInfo).
 pub const RUN: &str = "run.json";
+/// What each kernel took, as a table: [`KernelCost`](crate::KernelCost).
+pub const KERNELS: &str = "kernels.csv";
 /// The figures on the test part: [`Tested`](crate::Tested).
 pub const SCORES: &str = "scores.json";
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anygrad_core::{Error, Result};
-use anygrad_data::Dataset;
+use anygrad_data::{Dataset, MissingReport};
 use serde::{Deserialize, Serialize};
 
 /// What is noted about a run beside its figures. What is not known is empty.
@@ -34,12 +34,14 @@ pub struct RunInfo {
     pub started: String,
     /// Seconds of training, over all resumes.
     pub seconds: f64,
-    /// The most bytes that were held on the device.
+    /// The most bytes that buffers held on the device.
     pub device_bytes: Option<u64>,
     /// The most bytes of memory that the process held.
     pub host_bytes: Option<u64>,
     /// What each kernel took, the dearest first, where it was measured.
     pub kernels: Vec<KernelCost>,
+    /// What was timed for `kernels`, and by which clock.
+    pub kernel_times: String,
 }
 
 /// What a model was trained on.
@@ -52,6 +54,8 @@ pub struct DataInfo {
     pub split: String,
     /// The parts: training, validation, test.
     pub parts: Vec<DataPart>,
+    /// The values that tables lacked, and what became of their rows.
+    pub missing: Option<MissingReport>,
 }
 
 impl DataInfo {
@@ -96,6 +100,6 @@ pub struct KernelCost {
     pub dispatches: u64,
     /// Milliseconds of all of them.
     pub ms: f64,
-    /// The bytes of the buffers that it reads and writes, where they are known.
+    /// The most bytes of storage that one dispatch reads and writes, where they are known.
     pub bytes: Option<u64>,
 }

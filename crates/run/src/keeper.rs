@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anygrad_core::{Error, Result};
+use anygrad_gpu::{Clock, Profile};
 use anygrad_nn::{Epoch, Observer, Recovery, Start, Step, TrainState, Wish};
 use serde_json::json;
 
 use crate::record::Record;
+use crate::timing::Timing;
 
 pub(crate) struct Keeper<'a> {
     pub(crate) record: &'a mut Record,
@@ -21,6 +23,8 @@ pub(crate) struct Keeper<'a> {
     pub(crate) last_epoch: u64,
     /// Whether a state is due where the training stands.
     pub(crate) due: bool,
+    /// What is timed of the kernels, until that is noted.
+    pub(crate) timing: Option<Timing>,
     /// What could not be written.
     pub(crate) failed: Option<Error>,
 }
@@ -62,14 +66,26 @@ impl Observer for Keeper<'_> {
         if due { Wish::Save } else { inner }
     }
 
+    fn timed_by(&mut self) -> Option<Clock> {
+        let own = self.timing.as_mut().and_then(Timing::clock);
+        own.or_else(|| self.inner.timed_by())
+    }
+
+    fn on_profile(&mut self, profile: &Profile) {
+        if let Some(timing) = &self.timing {
+            timing.take(profile);
+        }
+        self.inner.on_profile(profile);
+    }
+
     fn on_state(&mut self, state: &TrainState) -> Result<()> {
         self.record.save(state)?;
         self.inner.on_state(state)
     }
 
     fn on_recovery(&mut self, recovery: &Recovery) {
-        self.record.history.epochs.retain(|epoch| epoch.number <= recovery.epochs);
-        self.record.history.recoveries += 1;
+        let back = self.record.back_to(recovery.epochs);
+        self.take(back);
         let data = json!({ "error": recovery.error.to_string(), "step": recovery.steps });
         let noted = self.record.note("recovery", data);
         self.take(noted);
@@ -77,6 +93,10 @@ impl Observer for Keeper<'_> {
     }
 
     fn on_epoch_end(&mut self, epoch: &Epoch) -> ControlFlow<()> {
+        if let Some(timing) = self.timing.take_if(|timing| timing.is_over()) {
+            let noted = self.record.note_timing(timing);
+            self.take(noted);
+        }
         let written = self.record.epoch(epoch);
         self.take(written);
         // The best one is worth a file of its own: it is what evaluation and prediction take.

@@ -17,6 +17,8 @@ pub struct RunOptions {
     /// Bytes of device memory that the training may take; more is refused. Where it is not told, what is known of
     /// the adapter counts.
     pub memory: Option<u64>,
+    /// Whether figures are written as event files for TensorBoard, too; a run that has such goes on with them.
+    pub tensorboard: bool,
     /// How checkpoints are encrypted.
     pub lock: Lock,
     /// What encrypted checkpoints are read with.

@@ -9,8 +9,10 @@ use anygrad_store::audit::{AUDIT, AuditLog, CHECKPOINT, CHECKPOINTS, Event, user
 use anygrad_store::{Checkpoint, Checkpoints, Goal, Lock, Options};
 use serde_json::{Value, json};
 
-use crate::folder::{Folder, HISTORY, METRICS, RUN};
+use crate::folder::{Folder, HISTORY, KERNELS, METRICS, RUN};
 use crate::report::{best, metrics_csv};
+use crate::tensorboard::{TENSORBOARD, TensorBoard};
+use crate::timing::{Timing, kernels_csv};
 use crate::{RunInfo, RunOptions};
 
 /// Where a checkpoint's metadata hold the numbers of the training's state.
@@ -32,6 +34,7 @@ pub(crate) struct Record {
     saved: Option<(PathBuf, TrainProgress)>,
     /// Whether checkpoints are encrypted to others: what is written cannot be read here.
     pub(crate) for_others: bool,
+    events: Option<TensorBoard>,
 }
 
 /// Which is better, by the name of a figure in a history.
@@ -48,9 +51,10 @@ impl Record {
         keep: usize,
         options: RunOptions,
     ) -> Result<Self> {
-        let RunOptions { lock, keys, sign_with, require, .. } = options;
+        let RunOptions { lock, keys, sign_with, require, tensorboard, .. } = options;
         let for_others = matches!(lock, Lock::Recipients(_)) && keys.identities.is_empty();
         let kept = Options { keep_last: keep, goal: goal(&monitor), lock, keys, sign_with, require };
+        let tensorboard = tensorboard || folder.file(TENSORBOARD).is_dir();
         Ok(Record {
             checkpoints: Checkpoints::new(folder.file(CHECKPOINTS), kept)?,
             log: AuditLog::open(&folder.file(AUDIT))?,
@@ -63,6 +67,7 @@ impl Record {
             begun: Instant::now(),
             saved: None,
             for_others,
+            events: tensorboard.then(|| TensorBoard::new(folder.file(TENSORBOARD))),
             folder,
         })
     }
@@ -76,7 +81,15 @@ impl Record {
     /// An epoch that is over.
     pub(crate) fn epoch(&mut self, epoch: &Epoch) -> Result<()> {
         self.history.epochs.push(epoch.clone());
-        self.write()
+        self.write()?;
+        self.events.as_mut().map_or(Ok(()), |events| events.epoch(epoch))
+    }
+
+    /// The device was lost: the epochs after this one come again.
+    pub(crate) fn back_to(&mut self, epochs: u64) -> Result<()> {
+        self.history.epochs.retain(|epoch| epoch.number <= epochs);
+        self.history.recoveries += 1;
+        self.events.as_mut().map_or(Ok(()), |events| events.back_to(epochs))
     }
 
     /// Whether the last epoch is the best so far by the figure that is watched.
@@ -92,6 +105,15 @@ impl Record {
         self.folder.write_json(HISTORY, &self.history)?;
         self.folder.write(METRICS, &metrics_csv(&self.history))?;
         self.folder.write_json(RUN, &self.info)
+    }
+
+    /// Notes what kernels took.
+    pub(crate) fn note_timing(&mut self, timing: Timing) -> Result<()> {
+        timing.note_in(&mut self.info);
+        match self.info.kernels.is_empty() {
+            true => Ok(()),
+            false => self.folder.write(KERNELS, &kernels_csv(&self.info.kernels)),
+        }
     }
 
     /// Saves a state, unless it is the last that was saved.

@@ -16,14 +16,17 @@ use serde_json::json;
 use crate::folder::{Folder, HISTORY, PREPROCESSING, RUN, SCORES};
 use crate::forecast::outline;
 use crate::keeper::Keeper;
+use crate::lock::FolderLock;
 use crate::record::Record;
 use crate::report::Report;
 use crate::saved::{Which, state_of};
 use crate::tested::Exam;
+use crate::timing::Timing;
 use crate::{Assembly, DataInfo, DataPart, Outcome, RunInfo, RunOptions, Tested, assemble, machine};
 
 /// A run that is ready to train.
 pub struct Run {
+    _lock: FolderLock,
     trainer: Trainer,
     loaded: Loaded,
     fit: FitOptions,
@@ -79,7 +82,7 @@ impl Run {
     /// A run in a new folder. The recipe is built and its data are read before the folder is made.
     ///
     /// # Errors
-    /// Those of [`assemble`](crate::assemble()) and [`Folder::create`].
+    /// Those of [`assemble`](crate::assemble()) and [`Folder::create`]; another process writes to the folder.
     pub fn start(recipe: &Recipe, session: &Session, path: &Path, options: RunOptions) -> Result<Self> {
         let mut assembly = assemble(recipe, session)?;
         if let Some(bytes) = options.memory {
@@ -88,9 +91,10 @@ impl Run {
         // A training that does not fit leaves no folder behind.
         assembly.trainer.check_fits(&outline(recipe, &assembly.loaded), &assembly.options)?;
         let folder = Folder::create(path, recipe)?;
+        let lock = FolderLock::take(path)?;
         // What lies there, not what it came from: the paths in it are those a resume sees.
         let recipe = folder.recipe()?;
-        let mut run = Run::new(folder, &recipe, session, assembly, options)?;
+        let mut run = Run::new(folder, lock, &recipe, session, assembly, options)?;
         let data = json!({
             "recipe": recipe.to_toml(), "data": run.record.info.data.fingerprint,
             "adapter": run.record.info.adapter, "driver": run.record.info.driver,
@@ -106,15 +110,16 @@ impl Run {
     /// there is none yet.
     ///
     /// # Errors
-    /// It is no folder of a run; its data have changed; there are checkpoints, but none that can be used:
+    /// It is no folder of a run; another process writes to it; its data have changed; there are checkpoints, but none that can be used:
     /// the message names each; the checkpoint is of another recipe, or is encrypted where the next would
     /// not be.
     pub fn resume(path: &Path, session: &Session, options: RunOptions) -> Result<Self> {
         let folder = Folder::open(path)?;
+        let lock = FolderLock::take(path)?;
         let recipe = folder.recipe()?;
         let assembly = assemble(&recipe, session)?;
         let in_the_clear = matches!(options.lock, Lock::Open);
-        let mut run = Run::new(folder, &recipe, session, assembly, options)?;
+        let mut run = Run::new(folder, lock, &recipe, session, assembly, options)?;
         let mut resumed = Resumed { from: None, steps: 0, epochs: 0, refused: Vec::new() };
         let mut event = json!({ "file": null, "adapter": run.record.info.adapter });
         if let Some(found) = run.record.checkpoints.latest()? {
@@ -142,6 +147,7 @@ impl Run {
 
     fn new(
         folder: Folder,
+        lock: FolderLock,
         recipe: &Recipe,
         session: &Session,
         assembly: Assembly,
@@ -162,8 +168,9 @@ impl Run {
                     folder.file(RUN).display()
                 )));
             }
-            (info.started, info.seconds, info.host_bytes) =
-                (before.started, before.seconds, before.host_bytes);
+            (info.started, info.seconds) = (before.started, before.seconds);
+            (info.device_bytes, info.host_bytes) = (before.device_bytes, before.host_bytes);
+            (info.kernels, info.kernel_times) = (before.kernels, before.kernel_times);
         }
         folder.write_json(PREPROCESSING, &loaded.preprocessing)?;
         let sizes = &loaded.sizes;
@@ -179,7 +186,7 @@ impl Run {
         let keep = training.checkpoint.keep;
         let record = Record::open(folder, info, meta, monitor, keep, options)?;
         let every_epochs = training.checkpoint.every as u64;
-        Ok(Run { trainer, loaded, fit, record, stop, save_every, every_epochs, resumed: None })
+        Ok(Run { _lock: lock, trainer, loaded, fit, record, stop, save_every, every_epochs, resumed: None })
     }
 
     /// Where it goes on, if it is one that was there.
@@ -202,7 +209,7 @@ impl Run {
     /// # Errors
     /// Those of [`Trainer::fit`]; a file cannot be written. Checkpoints that were there are there still.
     pub async fn train(self, observer: &mut dyn Observer) -> Result<Outcome> {
-        let Run { mut trainer, loaded, fit, mut record, stop, save_every, every_epochs, .. } = self;
+        let Run { _lock, mut trainer, loaded, fit, mut record, stop, save_every, every_epochs, .. } = self;
         let last_epoch = trainer.epochs() + fit.epochs as u64;
         let mut keeper = Keeper {
             record: &mut record,
@@ -212,13 +219,14 @@ impl Run {
             every_epochs,
             last_epoch,
             due: false,
+            timing: Some(Timing::new(fit.accumulate)),
             failed: None,
         };
         let pair = |part: &Dataset| (part.features().clone(), part.targets().clone());
         let (training, validation) = (pair(&loaded.training), loaded.validation.as_ref().map(pair));
         let validation = validation.as_ref().map(|(x, y)| (x, y));
         let fitted = trainer.fit((&training.0, &training.1), validation, &fit, &mut keeper).await;
-        let failed = keeper.failed.take();
+        let (failed, timing) = (keeper.failed.take(), keeper.timing.take());
         let done = match (fitted, failed) {
             (Ok(done), None) => done,
             (Err(error), _) | (Ok(_), Some(error)) => {
@@ -227,6 +235,9 @@ impl Run {
                 return Err(error);
             }
         };
+        timing.map_or(Ok(()), |timing| record.note_timing(timing))?;
+        let held = trainer.session().usage()?.map(|usage| usage.peak);
+        record.info.device_bytes = held.max(record.info.device_bytes);
         record.history.end = done.end;
         record.history.restored = done.restored;
         if done.end == End::Stopped {
@@ -326,6 +337,7 @@ fn info_of(recipe: &Recipe, session: &Session, trainer: &Trainer, loaded: &Loade
                     fingerprint: part.fingerprint(),
                 })
                 .collect(),
+            missing: loaded.missing.clone(),
         },
         model: trainer.summary(&loaded.sizes.features)?,
         started: utc(SystemTime::now()),

@@ -22,6 +22,8 @@ pub(crate) struct Trial {
     pub validation: Option<Scores>,
     /// Whether it was asked to stop before its end.
     pub stopped: bool,
+    /// The model as it is at the end, with its data.
+    pub assembly: Assembly,
 }
 
 /// Lets a training stop between two steps.
@@ -40,12 +42,13 @@ impl Observer for Stoppable<'_> {
 /// Trains a recipe on a session of its own, on the device of this one.
 pub(crate) async fn trial(recipe: &Recipe, session: &Session, stop: &AtomicBool) -> Result<Trial> {
     let own = session.excluding(&session.caps().excluded);
-    let Assembly { mut trainer, loaded, options } = assemble(recipe, &own)?;
+    let mut assembly = assemble(recipe, &own)?;
+    let Assembly { trainer, loaded, options } = &mut assembly;
     let pair = |part: &'_ anygrad_data::Dataset| (part.features().clone(), part.targets().clone());
     let (training, validation) = (pair(&loaded.training), loaded.validation.as_ref().map(pair));
     let validated = validation.as_ref().map(|(x, y)| (x, y));
     let mut observer = Stoppable(stop);
-    let history = trainer.fit((&training.0, &training.1), validated, &options, &mut observer).await?;
+    let history = trainer.fit((&training.0, &training.1), validated, options, &mut observer).await?;
     let stopped = history.end == End::Stopped;
     let scores = match validated {
         Some(part) if !stopped => Some(trainer.evaluate(part, options.batch_size).await?),
@@ -57,5 +60,6 @@ pub(crate) async fn trial(recipe: &Recipe, session: &Session, stop: &AtomicBool)
         training: history.epochs.last().map_or_else(Scores::default, |epoch| epoch.train.clone()),
         validation: scores,
         stopped,
+        assembly,
     })
 }

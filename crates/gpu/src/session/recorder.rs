@@ -75,7 +75,8 @@ impl Recorder {
         std::mem::take(&mut *lock(&self.0.1))
     }
 
-    pub(super) fn profiled(&self, profile: &Profile) {
+    /// Takes up a run that was profiled, as programs of a session with a recorder do by themselves.
+    pub fn profiled(&self, profile: &Profile) {
         let mut recording = lock(&self.0.1);
         recording.add(profile);
         let parts = [

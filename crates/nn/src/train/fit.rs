@@ -1,6 +1,7 @@
 use std::ops::ControlFlow;
 
 use anygrad_core::{Array, Error, Random, Result};
+use anygrad_gpu::Clock;
 
 use super::programs::Kind;
 use super::recover::Kept;
@@ -10,6 +11,7 @@ use super::{
     Drawn, End, Epoch, FitOptions, History, Observer, Outline, Position, Scores, Start, Step, Trainer, data,
 };
 use crate::metrics::Known;
+use crate::optim::LR;
 
 /// Sets the orders of rows apart from other draws of the same seed.
 const ORDERS: u64 = 0x6F72_6465_7273;
@@ -222,7 +224,7 @@ impl Trainer {
         }
         let (mut done, mut asked) = ((steps_done * batch).min(rows), None);
         for (step, chosen) in order.chunks(batch).enumerate().skip(steps_done) {
-            self.batch(job, step, chosen, step + 1 == steps)?;
+            self.batch(job, step, chosen, step + 1 == steps, observer).await?;
             done += chosen.len();
             self.collecting(Kind::Train).take(false).await?;
             let report = observer.report_every().is_some_and(|every| (step + 1) % every.max(1) == 0);
@@ -237,6 +239,7 @@ impl Trainer {
             }
         }
         let scores = self.read_sums(Kind::Train, rows, &job.known[0]).await?;
+        let lr = self.session.read_state(LR).await?.to_f64().first().copied();
         (self.epochs, self.position) = (number, None);
         if !scores.loss.is_finite() && !options.allow_nan {
             return Err(Error::input(format!(
@@ -250,7 +253,7 @@ impl Trainer {
         };
         let loss = validation.as_ref().map_or(scores.loss, |validation| validation.loss);
         self.take_note(loss).await?;
-        let epoch = Epoch { number, train: scores, validation };
+        let epoch = Epoch { number, train: scores, validation, lr };
         if let Some(rule) = &options.early_stopping {
             self.watch(rule, job.higher, &epoch).await?;
         }
@@ -262,7 +265,14 @@ impl Trainer {
     }
 
     /// One batch: a step of its own, or its part of one.
-    fn batch(&mut self, job: &Job<'_>, number: usize, chosen: &[usize], is_last: bool) -> Result<()> {
+    async fn batch(
+        &mut self,
+        job: &Job<'_>,
+        number: usize,
+        chosen: &[usize],
+        is_last: bool,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
         let options = &job.options;
         let (mut x, mut y) = (job.train.0.take_rows(chosen)?, job.train.1.take_rows(chosen)?);
         if let Some(transform) = &self.transform {
@@ -271,16 +281,16 @@ impl Trainer {
         }
         let kind = if options.accumulate == 1 { Kind::Train } else { Kind::Gather };
         let mut waiting = self.position.map_or(0, |position| position.waiting);
+        let clock = if chosen.len() == options.batch_size { observer.timed_by() } else { None };
+        self.load(kind, &x, &y)?;
+        self.go(kind, chosen.len(), clock, observer).await?;
         if kind == Kind::Train {
-            self.step(&x, &y)?;
+            self.steps += 1;
         } else {
-            self.check_pair((&x, &y))?;
-            self.prepare(Kind::Gather, data::rows(&x))?;
-            self.run(Kind::Gather, &x, Some(&y))?;
             waiting += 1;
             if waiting == options.accumulate || is_last {
                 self.set_rate()?;
-                self.program(Kind::Update, 0)?.run()?;
+                self.go(Kind::Update, 0, clock, observer).await?;
                 self.steps += 1;
                 waiting = 0;
             }
@@ -294,6 +304,20 @@ impl Trainer {
             accumulate: options.accumulate,
             shuffle: options.shuffle,
         });
+        Ok(())
+    }
+
+    /// Runs a program whose inputs are written, timed where there is a clock.
+    async fn go(
+        &mut self,
+        kind: Kind,
+        rows: usize,
+        clock: Option<Clock>,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        let program = self.program(kind, rows)?;
+        let Some(clock) = clock else { return program.run() };
+        observer.on_profile(&program.run_profiled(clock).await?);
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 use std::ops::ControlFlow;
 
 use anygrad_core::{Error, Result};
+use anygrad_gpu::{Clock, Profile};
 use serde::{Deserialize, Serialize};
 
 use super::scores::Scores;
@@ -16,6 +17,9 @@ pub struct Epoch {
     pub train: Scores,
     /// On the validation data, after the last step.
     pub validation: Option<Scores>,
+    /// The learning rate of its last update; none in histories that do not tell.
+    #[serde(default)]
+    pub lr: Option<f64>,
 }
 
 impl Epoch {
@@ -142,6 +146,15 @@ pub trait Observer {
     fn wish(&mut self) -> Wish {
         Wish::GoOn
     }
+
+    /// Asked before each whole batch: a clock of the host where the batch is to be timed action by action, for
+    /// [`Observer::on_profile`]. It then is waited for; what it computes is the same, to the bit.
+    fn timed_by(&mut self) -> Option<Clock> {
+        None
+    }
+
+    /// What a run of a program took in a batch that was timed.
+    fn on_profile(&mut self, _profile: &Profile) {}
 
     /// A state that was wished for, as it was then: it comes a few steps later, as nothing waits for it,
     /// and before `fit` returns. An error ends the training.

@@ -261,11 +261,20 @@ impl Trainer {
     pub fn step(&mut self, features: &Array, targets: &Array) -> Result<()> {
         self.check_pair((features, targets))?;
         self.choose_for_step(data::rows(features))?;
-        self.prepare(Kind::Train, data::rows(features))?;
-        self.set_rate()?;
-        self.run(Kind::Train, features, Some(targets))?;
+        self.load(Kind::Train, features, targets)?;
+        self.program(Kind::Train, data::rows(features))?.run()?;
         self.steps += 1;
         Ok(())
+    }
+
+    /// Has a batch ready to run.
+    fn load(&mut self, kind: Kind, features: &Array, targets: &Array) -> Result<()> {
+        self.check_pair((features, targets))?;
+        self.prepare(kind, data::rows(features))?;
+        if kind == Kind::Train {
+            self.set_rate()?;
+        }
+        self.write(kind, features, Some(targets))
     }
 
     /// Sets the learning rate of the next update where a schedule tells it.

@@ -157,11 +157,14 @@ impl Trainer {
 
     /// Runs a prepared program once.
     pub(super) fn run(&mut self, kind: Kind, x: &Array, y: Option<&Array>) -> Result<()> {
+        self.write(kind, x, y)?;
+        self.program(kind, super::data::rows(x))?.run()
+    }
+
+    /// Writes the inputs of a prepared program.
+    pub(super) fn write(&mut self, kind: Kind, x: &Array, y: Option<&Array>) -> Result<()> {
         let program = self.program(kind, super::data::rows(x))?;
         program.write(FEATURES, x)?;
-        if let Some(y) = y {
-            program.write(TARGETS, y)?;
-        }
-        program.run()
+        y.map_or(Ok(()), |y| program.write(TARGETS, y))
     }
 }

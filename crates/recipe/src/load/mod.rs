@@ -10,7 +10,7 @@ mod text;
 pub(crate) use folds::Fold;
 
 use anygrad_core::{Array, Result};
-use anygrad_data::{Dataset, Layout, MinMax, Scaling, Standardizer, shuffled, split};
+use anygrad_data::{Dataset, Layout, MinMax, MissingReport, Scaling, Standardizer, shuffled, split};
 
 use crate::build::Sizes;
 use crate::data::{Normalize, Shares, Source, Split, Task};
@@ -30,6 +30,8 @@ pub struct Loaded {
     pub preprocessing: Preprocessing,
     /// What the model has to know.
     pub sizes: Sizes,
+    /// The values that a table lacks, and what became of their rows, over all parts; none where it lacks none.
+    pub missing: Option<MissingReport>,
 }
 
 /// Training, validation and test part as they were read.
@@ -37,6 +39,7 @@ struct Cut {
     training: Dataset,
     validation: Option<Dataset>,
     test: Option<Dataset>,
+    missing: Option<MissingReport>,
 }
 
 impl Cut {
@@ -44,7 +47,12 @@ impl Cut {
     fn of(data: &Dataset, rows: &[Vec<usize>; 3]) -> Result<Cut> {
         let part = |rows: &Vec<usize>| (!rows.is_empty()).then(|| data.take(rows)).transpose();
         let [training, validation, test] = rows;
-        Ok(Cut { training: data.take(training)?, validation: part(validation)?, test: part(test)? })
+        Ok(Cut {
+            training: data.take(training)?,
+            validation: part(validation)?,
+            test: part(test)?,
+            missing: None,
+        })
     }
 }
 
@@ -82,7 +90,7 @@ impl Recipe {
             vocabulary: preprocessing.vocabulary.as_ref().map(|_| outputs),
             rows: training.len(),
         };
-        Ok(Loaded { training, validation, test, preprocessing, sizes })
+        Ok(Loaded { training, validation, test, preprocessing, sizes, missing: cut.missing })
     }
 
     /// The scale of features, by the training part.

@@ -77,7 +77,7 @@ impl Recipe {
             Part::Share(_) => cut.validation,
         };
         let test = file.test.as_ref().map(|path| other("test", path)).transpose()?;
-        Ok((Cut { training: cut.training, validation, test }, Some(reader.clone())))
+        Ok((Cut { validation, test, ..cut }, Some(reader.clone())))
     }
 
     /// A training file but for a share that is watched, drawn at random.

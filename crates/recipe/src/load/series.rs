@@ -2,7 +2,7 @@
 
 use anygrad_core::{Array, Result};
 use anygrad_data::series::Windows;
-use anygrad_data::{Encoder, MinMax, Scaling, Standardizer, Table, generate, split};
+use anygrad_data::{Encoder, MinMax, MissingReport, Scaling, Standardizer, Table, generate, split};
 
 use super::table::format;
 use super::{Cut, Loaded, but_for};
@@ -17,6 +17,7 @@ struct Series {
     /// The columns that are predicted.
     targets: Vec<usize>,
     reader: Option<Reader>,
+    missing: Option<MissingReport>,
 }
 
 impl Recipe {
@@ -69,14 +70,15 @@ impl Recipe {
             reader: series.reader,
             ..Preprocessing::default()
         };
-        self.finished(Cut { training, validation, test }, preprocessing, outputs)
+        let cut = Cut { training, validation, test, missing: series.missing };
+        self.finished(cut, preprocessing, outputs)
     }
 
     fn series_of_table(&self, csv: &Csv, shares: &Shares, windows: Windows) -> Result<Series> {
         let table = self.reading("path", Table::join(self.tables(csv)?))?;
         let spec = self.spec(csv, &table)?;
         let predicted = self.targets(csv, &spec, &table)?;
-        let mut table = self.without_gaps(csv, &spec, &table)?;
+        let (mut table, missing) = self.without_gaps(csv, &spec, &table)?;
         if let Some(time) = &csv.time {
             table = self.reading("time", table.sorted_by(&time.0))?;
         }
@@ -94,7 +96,7 @@ impl Recipe {
         let targets = predicted.iter().map(place).collect::<Result<Vec<usize>>>()?;
         let time = csv.time.as_ref().map(|time| time.0.clone());
         let reader = Reader::Series { table: format(csv), time, encoder, targets: targets.clone(), windows };
-        Ok(Series { rows, targets, reader: Some(reader) })
+        Ok(Series { rows, targets, reader: Some(reader), missing })
     }
 
     fn generated_series(&self, source: &Source) -> Result<Series> {
@@ -103,7 +105,7 @@ impl Recipe {
         };
         let values = self.reading("rows", generate::sine_series(made.rows, self.settings().training.seed))?;
         let rows = Array::f32(&[values.len(), 1], values)?;
-        Ok(Series { rows, targets: vec![0], reader: None })
+        Ok(Series { rows, targets: vec![0], reader: None, missing: None })
     }
 }
 

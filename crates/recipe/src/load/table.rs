@@ -1,7 +1,8 @@
 //! CSV tables.
 
 use anygrad_core::Result;
-use anygrad_data::{Dataset, Encoder, Format, Header as TableHeader, Missing as Gaps, Table, TableSpec};
+use anygrad_data::{Dataset, Encoder, Format, Header as TableHeader, Missing as Gaps, MissingReport};
+use anygrad_data::{Table, TableSpec};
 
 use super::rows::targets_of;
 use super::{Cut, but_for};
@@ -28,7 +29,7 @@ impl Recipe {
         // As one table, so that classes have the same numbers in all parts.
         let table = self.reading("path", Table::join(tables))?;
         let spec = self.spec(csv, &table)?;
-        let table = self.without_gaps(csv, &spec, &table)?;
+        let (table, missing) = self.without_gaps(csv, &spec, &table)?;
         let table = match (&csv.time, &split) {
             (Some(time), Split::Fraction(_) | Split::Stratified(_) | Split::Time(_)) => {
                 self.reading("time", table.sorted_by(&time.0))?
@@ -47,13 +48,21 @@ impl Recipe {
         if spec.missing == Gaps::Mean {
             (data, encoder) = self.reading("path", learned(&rows[0]))?;
         }
-        Ok((Cut::of(&data, &rows)?, Reader::Table { table: format(csv), encoder }))
+        let cut = Cut { missing, ..Cut::of(&data, &rows)? };
+        Ok((cut, Reader::Table { table: format(csv), encoder }))
     }
 
-    /// The table without the rows that lack a value, where these are to be left out.
-    pub(super) fn without_gaps(&self, csv: &Csv, spec: &TableSpec, table: &Table) -> Result<Table> {
+    /// The table without the rows that lack a value, where these are to be left out; and what is missing, if
+    /// anything is.
+    pub(super) fn without_gaps(
+        &self,
+        csv: &Csv,
+        spec: &TableSpec,
+        table: &Table,
+    ) -> Result<(Table, Option<MissingReport>)> {
         let key = if csv.missing == Missing::Drop { "missing" } else { "path" };
-        self.reading(key, spec.without_missing(table).map(|(table, _)| table))
+        let (table, report) = self.reading(key, spec.without_missing(table))?;
+        Ok((table, Some(report).filter(|report| !report.columns.is_empty())))
     }
 
     fn rows_of_table(

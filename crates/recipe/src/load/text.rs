@@ -55,6 +55,7 @@ impl Recipe {
             test = split.test.as_ref().map(|path| file("test", path)).transpose()?;
         }
         let outputs = characters.len();
-        self.finished(Cut { training, validation, test }, preprocessing.clone(), outputs)
+        let cut = Cut { training, validation, test, missing: None };
+        self.finished(cut, preprocessing.clone(), outputs)
     }
 }

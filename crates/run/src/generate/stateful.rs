@@ -4,8 +4,7 @@ use anygrad_core::{Array, Result};
 use anygrad_nn::Trainer;
 use anygrad_recipe::{Layer, Recipe, Sizes};
 
-use super::at;
-use crate::Assembly;
+use super::{Writer, at};
 
 /// Whether a layer of the recipe keeps its state.
 pub(super) fn has_state(recipe: &Recipe) -> bool {
@@ -31,18 +30,18 @@ pub(super) struct Carried {
 
 impl Carried {
     /// With the parameters of the trained model, before the first character.
-    pub(super) async fn new(recipe: &Recipe, trained: &Assembly) -> Result<Self> {
-        let recipe = recipe.with(&["data.sequence_length=1".to_owned(), "data.stride=1".to_owned()])?;
-        let sizes = Sizes { features: vec![1], ..trained.loaded.sizes.clone() };
+    pub(super) async fn new(model: &Writer<'_>) -> Result<Self> {
+        let trained = &*model.trainer;
+        let recipe = model.recipe.with(&["data.sequence_length=1".to_owned(), "data.stride=1".to_owned()])?;
+        let sizes = Sizes { features: vec![1], ..model.sizes.clone() };
         let parts = recipe.build(&sizes)?;
-        let session = trained.trainer.session();
+        let session = trained.session();
         let own = session.excluding(&session.caps().excluded);
         let mut trainer = Trainer::new(own, parts.model, parts.loss, parts.optimizer);
         trainer.build(&sizes.features, sizes.dtype)?;
-        let names: Vec<String> =
-            trained.trainer.parameters().map(|parameter| parameter.name.clone()).collect();
+        let names: Vec<String> = trained.parameters().map(|parameter| parameter.name.clone()).collect();
         for name in names {
-            trainer.write_parameter(&name, &trained.trainer.read_parameter(&name).await?)?;
+            trainer.write_parameter(&name, &trained.read_parameter(&name).await?)?;
         }
         trainer.reset_states()?;
         Ok(Carried { trainer, seen: 0 })

@@ -42,7 +42,9 @@ impl Report {
                 false => page.table("", &["Part", "Rows", "SHA-256"], &rows, None)?,
             }
         }
-        page.facts("facts", &[fact("Split", &*data.split), fact("SHA-256", &*data.fingerprint)])
+        let missing = data.missing.as_ref().map_or(String::new(), ToString::to_string);
+        let (split, sha256) = (fact("Split", &*data.split), fact("SHA-256", &*data.fingerprint));
+        page.facts("facts", &[split, fact("Gaps", missing), sha256])
     }
 
     pub(super) fn place(&self, page: &mut Page) -> fmt::Result {
@@ -78,6 +80,9 @@ impl Report {
             return Ok(());
         }
         page.heading("Time and memory of each kernel")?;
+        if !self.info.kernel_times.is_empty() {
+            page.paragraph("faint", format_args!("{}.", self.info.kernel_times))?;
+        }
         let all: f64 = costs.iter().map(|cost| cost.ms).sum();
         let has_bytes = costs.iter().any(|cost| cost.bytes.is_some());
         let rows: Vec<Vec<String>> = costs

@@ -61,11 +61,12 @@ mod tests {
     #[test]
     fn epochs_with_other_figures_share_a_table() {
         let epochs = vec![
-            Epoch { number: 1, train: scores(0.1 + 0.2, &[]), validation: None },
+            Epoch { number: 1, train: scores(0.1 + 0.2, &[]), validation: None, lr: None },
             Epoch {
                 number: 2,
                 train: scores(f64::NAN, &[("r2", -f64::INFINITY)]),
                 validation: Some(scores(1e-300, &[("a,\"b\"", 2.0)])),
+                lr: None,
             },
         ];
         let table = metrics_csv(&History { epochs, ..History::default() });
@@ -77,7 +78,8 @@ mod tests {
 
     #[test]
     fn a_history_comes_back_from_json() {
-        let epochs = vec![Epoch { number: 3, train: scores(0.1 + 0.2, &[("mae", 0.1)]), validation: None }];
+        let epochs =
+            vec![Epoch { number: 3, train: scores(0.1 + 0.2, &[("mae", 0.1)]), validation: None, lr: None }];
         let history = History { epochs, restored: Some(3), ..History::default() };
         let back: History = serde_json::from_str(&history_json(&history).unwrap()).unwrap();
         assert_eq!(back, history);

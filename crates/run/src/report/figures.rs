@@ -106,6 +106,7 @@ mod tests {
             number,
             train: scores(1.0 / number as f64, 0.0),
             validation: Some(scores(loss, accuracy)),
+            lr: None,
         };
         let epochs =
             vec![epoch(1, f64::NAN, 0.2), epoch(2, 0.5, 0.4), epoch(3, 0.4, 0.6), epoch(4, 0.4, 0.9)];

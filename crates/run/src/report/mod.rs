@@ -10,7 +10,7 @@
 //! use anygrad_run::report::{Report, metrics_csv};
 //!
 //! let scores = |loss| Scores { loss, metrics: vec![("accuracy".into(), 0.5)], ..Scores::default() };
-//! let epoch = Epoch { number: 1, train: scores(0.9), validation: Some(scores(1.1)) };
+//! let epoch = Epoch { number: 1, train: scores(0.9), validation: Some(scores(1.1)), lr: None };
 //! let history = History { epochs: vec![epoch], ..History::default() };
 //! assert_eq!(
 //!     metrics_csv(&history),

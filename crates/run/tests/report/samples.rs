@@ -25,7 +25,7 @@ fn history(epochs: u64, figures: impl Fn(f64) -> Scores) -> History {
         let at = number as f64 / epochs as f64;
         let noise = 0.02 * drawn(number as usize);
         let validation = 0.85 * at - 0.6 * (at - 0.66).max(0.0) + noise;
-        Epoch { number, train: figures(at), validation: Some(figures(validation.max(0.01))) }
+        Epoch { number, train: figures(at), validation: Some(figures(validation.max(0.01))), lr: None }
     };
     History { epochs: (1..=epochs).map(epoch).collect(), ..History::default() }
 }
@@ -53,6 +53,7 @@ fn info(model: &str, parts: [u64; 3]) -> RunInfo {
             fingerprint: DIGEST.into(),
             split: "stratified: 0.7 training, 0.15 validation, 0.15 test".into(),
             parts: names.into_iter().zip(parts).map(part).collect(),
+            missing: None,
         },
         model: model.into(),
         started: "2026-01-31T12:00:00Z".into(),

@@ -52,6 +52,32 @@ fn the_figures_are_of_rows_that_were_not_trained_on() {
 }
 
 #[test]
+fn figures_of_scaled_targets_are_in_their_units() {
+    // In scale this model predicts 0: the mean of the targets it was trained on.
+    let frozen = LINE
+        .replace("lr = 0.1", "lr = 1e-30")
+        .replace("units = \"outputs\"", "units = \"outputs\", kernel_init = \"zeros\"");
+    let scaled = frozen.replace("normalize = ", "normalize_targets = true\nnormalize = ");
+    let found = validate(&scaled, 3).unwrap();
+    let recipe = given(&frozen, &[]).recipe;
+    for (number, fold) in found.done.iter().enumerate() {
+        let loaded = recipe.fold(number, 3).unwrap().load().unwrap();
+        let (known, held) = (loaded.training.targets().to_f64(), loaded.validation.unwrap());
+        let mean = known.iter().sum::<f64>() / known.len() as f64;
+        let held = held.targets().to_f64();
+        let wanted = |error: fn(f64) -> f64| {
+            held.iter().map(|target| error(target - mean)).sum::<f64>() / held.len() as f64
+        };
+        let figures =
+            [("loss", wanted(|e| e * e)), ("rmse", wanted(|e| e * e).sqrt()), ("mae", wanted(f64::abs))];
+        for (name, wanted) in figures {
+            let figure = fold.scores.figure(name).unwrap();
+            assert!((figure - wanted).abs() < 1e-5 * wanted, "{name} {figure} {wanted}");
+        }
+    }
+}
+
+#[test]
 fn mistakes_name_the_fold_and_a_stop_leaves_out_what_is_not_done() {
     let error = validate(LINE, 1).unwrap_err().to_string();
     assert_eq!(error, "fold 0 of 1: takes at least 2 folds, counted from 0");

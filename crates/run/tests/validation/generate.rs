@@ -40,7 +40,7 @@ fn write(
     prompt: &str,
     how: &Sampling,
 ) -> anygrad_core::Result<String> {
-    pollster::block_on(generate(&given.recipe, assembly, prompt, how))
+    pollster::block_on(generate((&given.recipe, assembly), prompt, how))
 }
 
 #[test]

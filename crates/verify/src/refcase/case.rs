@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use anygrad_core::{Array, DType, Error, Result, Shape};
-use safetensors::{Dtype, SafeTensors};
+use anygrad_core::{Array, Context, DType, Error, Result};
 
 use super::manifest::{self, Manifest};
+use super::tensors::tensors;
 
 pub(crate) struct Case {
     pub id: String,
@@ -19,19 +19,7 @@ impl Case {
         let manifest = manifest::parse(&folder.join(format!("{id}.json")))?;
         let path = folder.join(format!("{id}.safetensors"));
         let bytes = manifest::read(&path)?;
-        let refuse = |error: &dyn std::fmt::Display| Error::input(format!("{}: {error}", path.display()));
-        let mut tensors = HashMap::new();
-        for (name, view) in SafeTensors::deserialize(&bytes).map_err(|error| refuse(&error))?.tensors() {
-            let data = view.data();
-            let (dtype, numbers): (_, Vec<f64>) = match view.dtype() {
-                Dtype::F32 => (DType::F32, words(data).map(|w| f64::from(f32::from_le_bytes(w))).collect()),
-                Dtype::I32 => (DType::I32, words(data).map(|w| f64::from(i32::from_le_bytes(w))).collect()),
-                Dtype::BOOL => (DType::Bool, data.iter().map(|&byte| f64::from(byte)).collect()),
-                Dtype::F64 => (DType::F32, words(data).map(f64::from_le_bytes).collect()),
-                other => return Err(refuse(&format_args!("{name} is {other:?}"))),
-            };
-            tensors.insert(name, Array::from_f64(Shape::new(view.shape())?, dtype, &numbers));
-        }
+        let tensors = tensors(&bytes).context(|| path.display())?;
         Ok(Case { id: id.into(), manifest, tensors })
     }
 
@@ -72,13 +60,4 @@ impl Case {
     pub fn required(&self, name: &str) -> Result<f64> {
         self.number(name).ok_or_else(|| Error::input(format!("the case has no number {name:?}")))
     }
-}
-
-/// The bytes of each element.
-fn words<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
-    bytes.chunks_exact(N).map(|chunk| {
-        let mut word = [0; N];
-        word.copy_from_slice(chunk);
-        word
-    })
 }

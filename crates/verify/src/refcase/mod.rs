@@ -14,6 +14,7 @@ mod manifest;
 mod optimizer;
 mod sampled;
 mod schedule;
+mod tensors;
 mod trained;
 mod trajectory;
 mod weights;
