@@ -4,6 +4,7 @@ mod audit;
 mod bench;
 mod devices;
 mod evaluate;
+mod explain;
 mod export;
 mod interrupt;
 mod keygen;
@@ -44,7 +45,7 @@ enum Command {
     /// Takes the figures of a trained run on its test part, or on other data
     Evaluate(evaluate::Arguments),
     /// Tells what the predictions of a trained model rest on, in pictures and numbers
-    Explain(validation::Explain),
+    Explain(explain::Arguments),
     /// Writes a trained model for other programs: as ONNX, or its parameters as safetensors
     Export(export::Arguments),
     /// What `bench` starts to measure a cold start
@@ -83,7 +84,7 @@ fn main() -> ExitCode {
         Command::Crossval(arguments) => validation::crossval(&arguments),
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
-        Command::Explain(arguments) => validation::explain(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::FirstStep(arguments) => bench::run_first_step(&arguments),
         Command::Generate(arguments) => validation::generate(&arguments),

@@ -1,6 +1,5 @@
-//! `anygrad crossval`, `anygrad sweep`, `anygrad explain` and `anygrad generate`.
+//! `anygrad crossval`, `anygrad sweep` and `anygrad generate`.
 
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,7 +10,6 @@ use anygrad::gpu::{Choice, Session};
 use anygrad::nn::Progress;
 use anygrad::recipe::Recipe;
 use anygrad::recipe::sweep as many;
-use anygrad::run::explain::{Method, Question};
 use anygrad::run::generate::Sampling;
 use anygrad::run::{Assembly, Saved, Which, assemble, crossval, explain, generate, load_trainer, sweep};
 use clap::Args;
@@ -21,10 +19,10 @@ use crate::{interrupt, output};
 
 /// What all of them take.
 #[derive(Args)]
-struct Given {
+pub(crate) struct Given {
     /// A value in the place of the recipe's, as training.epochs=3; several times, the last counts
     #[arg(long = "set", value_name = "KEY=VALUE")]
-    sets: Vec<String>,
+    pub(crate) sets: Vec<String>,
     /// A number, `software`, `cpu`, or a part of an adapter's name; the variable ANYGRAD_ADAPTER or
     /// the best one without it
     #[arg(long, value_name = "ADAPTER")]
@@ -32,7 +30,7 @@ struct Given {
 }
 
 impl Given {
-    async fn session(&self) -> Result<Session> {
+    pub(crate) async fn session(&self) -> Result<Session> {
         Session::open_or_interpreter(&self.adapter.clone().map_or_else(Choice::from_env, Choice::from)).await
     }
 }
@@ -144,64 +142,6 @@ fn done(done: usize, wanted: usize, what: &str) -> Result<ExitCode> {
     Ok(interrupt::code())
 }
 
-#[derive(Args)]
-pub(crate) struct Explain {
-    /// The folder of a run, or a recipe, which is trained first
-    run: PathBuf,
-    /// Rows in the format of the recipe; the test part of the recipe without it
-    #[arg(long, value_name = "FILE")]
-    input: Option<PathBuf>,
-    /// How
-    #[arg(long, default_value = "integrated", value_parser = Method::ALL.map(Method::name))]
-    method: String,
-    /// Which rows, counted from 0
-    #[arg(long, value_name = "FROM..TO", default_value = "0..8", value_parser = rows)]
-    rows: Range<usize>,
-    /// Which output: the number of a class, or of a step; the predicted class, or the first, without it
-    #[arg(long, value_name = "N")]
-    target: Option<usize>,
-    /// Where pictures and numbers go
-    #[arg(long, value_name = "FOLDER", default_value = "explained")]
-    output: PathBuf,
-    #[command(flatten)]
-    reading: Reading,
-    #[command(flatten)]
-    given: Given,
-}
-
-fn rows(text: &str) -> std::result::Result<Range<usize>, String> {
-    let ends = text.split_once("..").and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
-    ends.filter(|rows| !rows.is_empty()).ok_or_else(|| "takes two numbers, as 0..8".to_owned())
-}
-
-pub(crate) fn explain(arguments: &Explain) -> Result<ExitCode> {
-    let question = Question {
-        method: arguments.method.parse()?,
-        rows: arguments.rows.clone(),
-        output: arguments.target,
-    };
-    let found = pollster::block_on(async {
-        let session = arguments.given.session().await?;
-        let (recipe, assembly) =
-            trained(&arguments.run, &arguments.given.sets, &arguments.reading, &session).await?;
-        explain::explain(&recipe, &assembly, arguments.input.as_deref(), &question).await
-    })?;
-    let folder = &arguments.output;
-    let cannot = |error: std::io::Error| Error::input(format!("{}: {error}", folder.display()));
-    std::fs::create_dir_all(folder).map_err(cannot)?;
-    for (name, picture) in &found.pictures {
-        anygrad_examples::files::write_whole(&folder.join(name), &picture.png()?)?;
-    }
-    output::file(&folder.join(format!("{}.csv", question.method)), &found.numbers.to_csv())?;
-    found.lines.iter().try_for_each(output::line)?;
-    output::line(format_args!(
-        "{} pictures and the numbers are in {}",
-        found.pictures.len(),
-        folder.display()
-    ))?;
-    Ok(ExitCode::SUCCESS)
-}
-
 /// A run is what it is.
 fn refuse(sets: &[String]) -> Result<()> {
     match sets.first() {
@@ -214,8 +154,16 @@ fn not_used(refused: &[String]) {
     refused.iter().for_each(|refused| output::aside(format_args!("not used: {refused}")));
 }
 
+/// The trained model of a run folder, without its data.
+pub(crate) fn saved(run: &Path, sets: &[String], reading: &Reading, session: &Session) -> Result<Saved> {
+    refuse(sets)?;
+    let saved = Saved::open(run, session, Which::Best, reading.keys()?, reading.required()?)?;
+    not_used(&saved.refused);
+    Ok(saved)
+}
+
 /// A trained model: that of a run folder, or of a recipe, which is trained here.
-async fn trained(
+pub(crate) async fn trained(
     run: &Path,
     sets: &[String],
     reading: &Reading,
@@ -272,10 +220,7 @@ pub(crate) fn generate(arguments: &Generate) -> Result<ExitCode> {
         let session = arguments.given.session().await?;
         let (run, sets, reading) = (&arguments.run, &arguments.given.sets, &arguments.reading);
         if run.is_dir() {
-            refuse(sets)?;
-            let (keys, required) = (reading.keys()?, reading.required()?);
-            let mut saved = Saved::open(run, &session, Which::Best, keys, required)?;
-            not_used(&saved.refused);
+            let mut saved = saved(run, sets, reading, &session)?;
             return generate::generate(&mut saved, &arguments.prompt, &how).await;
         }
         let (recipe, mut assembly) = trained(run, sets, reading, &session).await?;

@@ -5,9 +5,8 @@ use anygrad_perf::{Costs, clock};
 
 use crate::{KernelCost, RunInfo, Table};
 
-/// Updates that are timed, beside the first, in which drivers compile kernels: enough to see what is dear, few
-/// enough to cost nothing.
-const UPDATES: usize = 5;
+/// Updates that are timed. In the first drivers compile kernels; so few cost nothing.
+const UPDATES: usize = 6;
 
 pub(crate) struct Timing {
     recorder: Recorder,
@@ -17,7 +16,7 @@ pub(crate) struct Timing {
 impl Timing {
     /// For a training of which so many batches make an update.
     pub(crate) fn new(accumulate: usize) -> Self {
-        Timing { recorder: Recorder::new(clock), batches_left: (UPDATES + 1) * accumulate.max(1) }
+        Timing { recorder: Recorder::new(clock), batches_left: UPDATES * accumulate.max(1) }
     }
 
     /// A clock as long as batches are timed.
@@ -37,17 +36,15 @@ impl Timing {
 
     /// Notes what was found, if anything was.
     pub(crate) fn note_in(self, info: &mut RunInfo) {
-        let costs = Costs::of_all(&self.recorder.take());
+        let recording = self.recorder.take();
+        // The fastest of several runs: what else the machine does counts least in it.
+        let costs = Costs::of_one_run(&recording);
         if costs.kernels.is_empty() {
             return;
         }
-        let of = if costs.runs == 1 { "1 run".to_owned() } else { format!("{} runs", costs.runs) };
-        let first = if costs.first_ms > 0.0 {
-            "without the first, in which drivers compile kernels"
-        } else {
-            "the first"
-        };
-        info.kernel_times = format!("{of} of a training step, {first}; times: {}", costs.source);
+        let runs = recording.programs.iter().map(|program| program.runs).max().unwrap_or(0);
+        let of = if runs == 1 { "its only run".to_owned() } else { format!("its fastest of {runs} runs") };
+        info.kernel_times = format!("One training step, each dispatch in {of}; times: {}", costs.source);
         info.kernels = costs.kernels.into_iter().map(KernelCost::from).collect();
     }
 }

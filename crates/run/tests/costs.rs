@@ -26,16 +26,18 @@ fn kernels_are_timed_and_memory_is_counted() {
     let info: RunInfo = json(&run.join("run.json"));
     let peak = session.usage().unwrap().unwrap().peak;
     assert!(info.device_bytes.is_some_and(|bytes| 0 < bytes && bytes <= peak), "{info:?}");
-    // Twelve whole batches, two an update, but for the update of each epoch that ends with a part of a batch; the
-    // first run of either program is left out.
+    // Of two batches of an update one, and the update.
     let of = |step: &'static str| {
         info.kernels.iter().filter(move |cost| cost.step.contains(step)).map(|cost| cost.dispatches)
     };
-    assert_eq!(of("adam").collect::<Vec<_>>(), [4], "{:?}", info.kernels);
-    assert!(of("matmul").all(|count| count % 11 == 0) && of("matmul").count() > 0, "{:?}", info.kernels);
+    assert_eq!(of("adam").collect::<Vec<_>>(), [1], "{:?}", info.kernels);
+    assert!(of("matmul").sum::<u64>() >= 5, "{:?}", info.kernels);
     assert!(info.kernels.iter().all(|cost| cost.ms > 0.0 && cost.bytes > Some(0)), "{:?}", info.kernels);
     assert!(info.kernels.is_sorted_by(|a, b| a.ms >= b.ms));
-    assert!(info.kernel_times.starts_with("15 runs of a training step, without the first"), "{info:?}");
+    assert!(
+        info.kernel_times.starts_with("One training step, each dispatch in its fastest of 12 runs; times: "),
+        "{info:?}"
+    );
     let csv = std::fs::read_to_string(run.join(KERNELS)).unwrap();
     assert!(csv.starts_with("kernel,operators,dispatches,ms,bytes\n"), "{csv}");
     assert_eq!(csv.lines().count(), 1 + info.kernels.len());

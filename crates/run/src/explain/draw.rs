@@ -27,7 +27,7 @@ pub(super) fn pictures(
 
 fn panel(title: &str, method: Method, rows: &Rows, value: &Array, map: &Array) -> Result<Panel> {
     let legend = match method {
-        Method::Saliency => "gradient",
+        Method::Saliency | Method::SmoothGrad => "gradient",
         Method::Occlusion => "what is lost",
         Method::GradCam => "weight",
         _ => "attribution",

@@ -3,6 +3,7 @@
 mod draw;
 mod importance;
 mod input;
+mod text;
 
 use std::fmt;
 use std::ops::Range;
@@ -17,6 +18,9 @@ use anygrad_recipe::{Recipe, Task};
 use crate::{Assembly, Table};
 use input::Rows;
 
+pub use anygrad_explain::SmoothGrad;
+pub use text::{TextExplanation, TextQuestion, explain_text};
+
 /// How a prediction is explained; `docs/interpretability.md` says what each can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -26,6 +30,8 @@ pub enum Method {
     GradientTimesInput,
     /// The mean gradient on the way from zeros, times the input.
     Integrated,
+    /// The mean gradient about the input, over noise.
+    SmoothGrad,
     /// What is lost when a part is hidden.
     Occlusion,
     /// Which regions the last convolution found.
@@ -36,10 +42,11 @@ pub enum Method {
 
 impl Method {
     /// All of them.
-    pub const ALL: [Method; 6] = [
+    pub const ALL: [Method; 7] = [
         Method::Saliency,
         Method::GradientTimesInput,
         Method::Integrated,
+        Method::SmoothGrad,
         Method::Occlusion,
         Method::GradCam,
         Method::Permutation,
@@ -51,6 +58,7 @@ impl Method {
             Method::Saliency => "saliency",
             Method::GradientTimesInput => "gradient_x_input",
             Method::Integrated => "integrated",
+            Method::SmoothGrad => "smooth_grad",
             Method::Occlusion => "occlusion",
             Method::GradCam => "grad_cam",
             Method::Permutation => "permutation",
@@ -84,6 +92,8 @@ pub struct Question {
     pub rows: Range<usize>,
     /// Which output; the largest where there are classes, else the first.
     pub output: Option<usize>,
+    /// Samples, noise and seed of `smooth_grad`.
+    pub smooth: SmoothGrad,
 }
 
 /// The answer.
@@ -111,7 +121,7 @@ pub async fn explain(
 ) -> Result<Explanation> {
     let task = &recipe.settings().data.task;
     if matches!(task, Task::Language(_)) {
-        return Err(Error::unsupported("explanations of the task language: its rows are no numbers"));
+        return Err(Error::input("models of the task language explain a text: give a prompt"));
     }
     let with_targets = question.method == Method::Permutation;
     let rows = Rows::read(&assembly.loaded, file, with_targets)?;
@@ -145,6 +155,13 @@ pub async fn explain(
                 ));
             }
             found.attribution
+        }
+        Method::SmoothGrad => {
+            let SmoothGrad { samples, noise, seed } = question.smooth;
+            lines.push(format!(
+                "mean of {samples} gradients, noise of {noise} of each row's range, seed {seed}"
+            ));
+            explainer.smooth_grad(&x, &target, &question.smooth).await?
         }
         Method::Occlusion => explainer.occlusion(&x, &target, &windows(&x)).await?,
         Method::GradCam => {

@@ -35,6 +35,7 @@ use anygrad_nn::{End, History, Scores};
 use anygrad_store::audit::Head;
 
 pub use csv::{history_json, metrics_csv};
+pub(crate) use escape::Escaped;
 pub(crate) use figures::best;
 pub use folder::{PAGE, PLOTS};
 pub use plots::Plot;

@@ -5,7 +5,7 @@ use anygrad_run::{Assembly, assemble};
 
 use crate::{Given, given};
 
-const RECIPE: &str = r#"
+pub const RECIPE: &str = r#"
 model = [
     { type = "embedding", input_dim = "vocabulary", output_dim = 8 },
     { type = "lstm", units = 16, return_sequences = true },
@@ -25,7 +25,7 @@ epochs = 12
 batch_size = 8
 "#;
 
-fn trained(text: &str) -> (Given, Assembly) {
+pub fn trained(text: &str) -> (Given, Assembly) {
     let given = given(text, &[("t.txt", &"abcd".repeat(50))]);
     let mut assembly = assemble(&given.recipe, &Session::interpreter()).unwrap();
     let Assembly { trainer, loaded, options } = &mut assembly;
