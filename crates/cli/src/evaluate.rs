@@ -4,12 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anygrad::core::Result;
-use anygrad::gpu::{Choice, Session};
 use anygrad::run::{Saved, Tested, Which};
 use clap::Args;
 
-use crate::output;
 use crate::protect::Reading;
+use crate::{output, session};
 
 /// A trained run, and how it is read.
 #[derive(Args)]
@@ -29,8 +28,7 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn open(&self) -> Result<Saved> {
-        let choice = self.adapter.clone().map_or_else(Choice::from_env, Choice::from);
-        let session = pollster::block_on(Session::open_or_interpreter(&choice))?;
+        let session = session::open(self.adapter.as_deref())?;
         let (keys, require) = (self.reading.keys()?, self.reading.required()?);
         let saved = Saved::open(&self.run, &session, self.checkpoint, keys, require)?;
         for refused in &saved.refused {

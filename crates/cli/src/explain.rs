@@ -61,8 +61,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         return text(arguments, &TextQuestion { prompt, method: named(Method::Saliency)?, next });
     }
     let (run, sets) = (&arguments.run, &arguments.given.sets);
+    let session = arguments.given.session()?;
     let (question, found) = pollster::block_on(async {
-        let session = arguments.given.session().await?;
         let (recipe, assembly) = trained(run, sets, &arguments.reading, &session).await?;
         let smooth = SmoothGrad {
             samples: arguments.samples,
@@ -87,8 +87,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 
 fn text(arguments: &Arguments, question: &TextQuestion) -> Result<ExitCode> {
     let (run, sets, reading) = (&arguments.run, &arguments.given.sets, &arguments.reading);
+    let session = arguments.given.session()?;
     let found = pollster::block_on(async {
-        let session = arguments.given.session().await?;
         if run.is_dir() {
             let mut saved = saved(run, sets, reading, &session)?;
             return explain::explain_text(&mut saved, question).await;

@@ -15,6 +15,7 @@ mod predict;
 mod protect;
 mod recipe;
 mod report;
+mod session;
 mod sign;
 mod train;
 mod validation;

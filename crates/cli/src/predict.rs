@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut saved = arguments.model.open()?;
     let predictions = pollster::block_on(saved.predict(&arguments.input))?;
-    let text = predictions.csv()?;
+    let text = predictions.to_csv();
     match &arguments.output {
         Some(path) => {
             output::file(path, &text)?;

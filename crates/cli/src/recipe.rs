@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anygrad::core::{Error, Result};
-use anygrad::gpu::{Choice, Session};
 use anygrad::nn::{End, Epoch, Observer, Progress, Recovery, Silent, Start};
 use anygrad::recipe::{Recipe, print_recipe};
 use anygrad::run::{Folder, Outcome, Run};
@@ -15,7 +14,7 @@ use anygrad_examples::options::Arguments as ProgramArguments;
 use clap::Args;
 
 use crate::protect::Writing;
-use crate::{interrupt, output};
+use crate::{interrupt, output, session};
 
 #[derive(Args, Clone, Debug, Default)]
 #[group(skip)]
@@ -74,8 +73,7 @@ pub(crate) fn run(
     options.memory = arguments.memory;
     interrupt::listen(options.stop.clone())?;
     let talks = !program.quiet && !program.json && !arguments.json_lines;
-    let choice = program.adapter.clone().map_or_else(Choice::from_env, Choice::from);
-    let session = || pollster::block_on(Session::open_or_interpreter(&choice));
+    let session = || session::open(program.adapter.as_deref());
     let run = match (recipe, &arguments.resume) {
         (Some(path), _) => {
             let recipe = Recipe::read(path, &sets(arguments, program))?;

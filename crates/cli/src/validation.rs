@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anygrad::core::{Error, Result};
-use anygrad::gpu::{Choice, Session};
+use anygrad::gpu::Session;
 use anygrad::nn::Progress;
 use anygrad::recipe::Recipe;
 use anygrad::recipe::sweep as many;
 use anygrad::run::generate::Sampling;
-use anygrad::run::{Assembly, Saved, Which, assemble, crossval, explain, generate, load_trainer, sweep};
+use anygrad::run::{Assembly, Saved, Which, assemble, crossval, generate, load_trainer, sweep};
 use clap::Args;
 
 use crate::protect::Reading;
-use crate::{interrupt, output};
+use crate::{interrupt, output, session};
 
 /// What all of them take.
 #[derive(Args)]
@@ -30,8 +30,8 @@ pub(crate) struct Given {
 }
 
 impl Given {
-    pub(crate) async fn session(&self) -> Result<Session> {
-        Session::open_or_interpreter(&self.adapter.clone().map_or_else(Choice::from_env, Choice::from)).await
+    pub(crate) fn session(&self) -> Result<Session> {
+        session::open(self.adapter.as_deref())
     }
 }
 
@@ -56,8 +56,8 @@ pub(crate) fn crossval(arguments: &Crossval) -> Result<ExitCode> {
     let recipe = Recipe::read(&arguments.recipe, &arguments.given.sets)?;
     let stop = Arc::new(AtomicBool::new(false));
     interrupt::listen(Arc::clone(&stop))?;
+    let session = arguments.given.session()?;
     let found = pollster::block_on(async {
-        let session = arguments.given.session().await?;
         let mut told = |fold: &crossval::FoldScores| {
             let (number, loss) = (fold.fold, fold.scores.loss);
             output::aside(format_args!("fold {number} of {}: loss {loss:.4}", arguments.folds));
@@ -102,8 +102,8 @@ pub(crate) fn sweep(arguments: &Sweep) -> Result<ExitCode> {
     };
     let stop = Arc::new(AtomicBool::new(false));
     interrupt::listen(Arc::clone(&stop))?;
+    let session = arguments.given.session()?;
     let found = pollster::block_on(async {
-        let session = arguments.given.session().await?;
         let mut told = |run: &sweep::Run| {
             let outcome = match (&run.error, run.figure) {
                 (Some(error), _) => format!("failed: {error}"),
@@ -216,8 +216,8 @@ pub(crate) fn generate(arguments: &Generate) -> Result<ExitCode> {
         top_k: arguments.top_k,
         seed: arguments.seed,
     };
+    let session = arguments.given.session()?;
     let text = pollster::block_on(async {
-        let session = arguments.given.session().await?;
         let (run, sets, reading) = (&arguments.run, &arguments.given.sets, &arguments.reading);
         if run.is_dir() {
             let mut saved = saved(run, sets, reading, &session)?;

@@ -19,7 +19,7 @@ fn the_page_is_made_again_from_the_files_of_a_folder() {
     let run = folder.path().join("my run");
     std::fs::create_dir(&run).unwrap();
     let (code, text) = report(folder.path(), &["my run"]);
-    assert!(code == 2 && text.contains("my run: this is not the folder of a run"), "{text}");
+    assert!(code == 2 && text.contains("my run: no folder of a run"), "{text}");
 
     write("my run/recipe.toml", "[training]\nepochs = 2\n");
     write(

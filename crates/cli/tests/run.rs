@@ -225,6 +225,13 @@ fn text_is_written_without_what_was_learned() {
     std::fs::remove_file(folder.join("t.txt")).unwrap();
     let write = ["generate", "runs/text-1", "--prompt", "ab", "--length", "6", "--temperature", "0"];
     assert_eq!(says(folder, &write).trim(), "abcdabcd");
+    let told = says(folder, &["explain", "runs/text-1", "--prompt", "dab", "--output", "why"]);
+    assert!(told.starts_with("saliency of the prompt for 'c' as the next character"), "{told}");
+    assert!(told.contains("\ndab\n009\n"), "{told}");
+    let page = std::fs::read_to_string(folder.join("why/saliency.html")).unwrap();
+    assert_eq!(page.matches("<span style=").count(), 3);
+    let csv = std::fs::read_to_string(folder.join("why/saliency.csv")).unwrap();
+    assert!(csv.starts_with("place,character,attribution\n0,d,0\n1,a,0\n2,b,"), "{csv}");
 }
 
 #[test]

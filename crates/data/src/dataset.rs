@@ -230,27 +230,6 @@ impl Dataset {
         };
         self.targets.to_f64().into_iter().enumerate().map(class).collect()
     }
-
-    /// Consecutive parts of the given numbers of rows; rows beyond their sum stay out.
-    ///
-    /// # Errors
-    /// A count is 0, or they sum to more than the rows there are.
-    pub fn split_counts(&self, counts: &[usize]) -> Result<Vec<Dataset>> {
-        let sum = counts.iter().fold(0usize, |sum, &count| sum.saturating_add(count));
-        if counts.contains(&0) || sum > self.len() {
-            return Err(Error::input(format!(
-                "{} rows cannot be split into parts of {counts:?} rows: each part needs one, and they sum to {sum}",
-                self.len()
-            )));
-        }
-        let mut begin = 0;
-        let part = |&count: &usize| {
-            let rows: Vec<usize> = (begin..begin + count).collect();
-            begin += count;
-            self.take(&rows)
-        };
-        counts.iter().map(part).collect()
-    }
 }
 
 /// The largest class number of an array: above it, numbers are no classes.

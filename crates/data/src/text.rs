@@ -72,19 +72,24 @@ impl Vocabulary {
         };
         ids.iter().map(character).collect()
     }
+}
 
-    /// Every `stride`-th window of `width` characters of a text, to predict the next one: features
-    /// `[n, width]` and targets `[n]`, ids as `i32`. The classes are the characters.
-    ///
-    /// # Errors
-    /// A character is not in the vocabulary, a width or stride of 0, or a text of fewer than
-    /// `width + 1` characters.
-    pub fn windows(&self, text: &str, width: usize, stride: usize) -> Result<Dataset> {
-        let (inputs, next) = cut(&self.encode(text)?, width, stride)?;
-        let n = next.len();
-        Dataset::new(Array::i32(&[n, width], inputs)?, Array::i32(&[n], next)?)?
-            .with_classes(self.characters.iter().map(char::to_string).collect())
-    }
+/// Every `stride`-th window of `length` ids `[n, length]`, and the id behind each, `[n]`, or behind each of its
+/// places, `[n, length]`.
+///
+/// # Errors
+/// A length or stride of 0, fewer than `length + 1` ids, or windows that memory cannot hold.
+pub fn sequences(ids: &[i32], length: usize, stride: usize, every: bool) -> Result<Dataset> {
+    let (features, next) = cut(ids, length, stride)?;
+    let n = next.len();
+    let targets = match every {
+        true => {
+            let behind = |window: usize| &ids[window * stride + 1..=window * stride + length];
+            Array::i32(&[n, length], (0..n).flat_map(behind).copied().collect::<Vec<i32>>())?
+        }
+        false => Array::i32(&[n], next)?,
+    };
+    Dataset::new(Array::i32(&[n, length], features)?, targets)
 }
 
 #[cfg(test)]
@@ -102,13 +107,15 @@ mod tests {
     }
 
     #[test]
-    fn windows_predict_the_next_character() {
-        let data = Vocabulary::of("abcd").windows("abcda", 2, 2).unwrap();
+    fn sequences_predict_the_next_characters() {
+        let data = sequences(&[0, 1, 2, 3, 0], 2, 2, false).unwrap();
         assert_eq!(data.features(), &Array::i32(&[2, 2], [0, 1, 2, 3]).unwrap());
         assert_eq!(data.targets(), &Array::i32(&[2], [2, 0]).unwrap());
-        assert_eq!(data.classes()[3], "d");
-        assert!(Vocabulary::of("ab").windows("ab", 2, 1).unwrap_err().is_input());
-        assert!(Vocabulary::of("").windows("", 1, 1).is_err());
+        let data = sequences(&[0, 1, 2, 3, 0], 2, 2, true).unwrap();
+        assert_eq!(data.features(), &Array::i32(&[2, 2], [0, 1, 2, 3]).unwrap());
+        assert_eq!(data.targets(), &Array::i32(&[2, 2], [1, 2, 3, 0]).unwrap());
+        assert!(sequences(&[0, 1], 2, 1, true).unwrap_err().is_input());
+        assert!(sequences(&[], 1, 1, false).is_err() && sequences(&[0, 1], 1, 0, true).is_err());
     }
 
     #[test]

@@ -59,6 +59,7 @@ fn a_device_finds_what_the_interpreter_finds() {
     for ((name, found), (_, wanted)) in found.iter().zip(&wanted) {
         println!("{name}");
         assert!(wanted.to_f64().iter().any(|x| *x != 0.0), "{name} is all zeros");
+        // Both round to f32; sums of up to 72 terms, in other orders, one behind the other in four layers.
         assert_near(found, &wanted.to_f64(), 2e-5);
     }
     assert_eq!(found, explained(&device, &model, &x), "the same bits again");
@@ -82,5 +83,6 @@ fn a_device_finds_the_same_attention() {
     prepare(&interpreter, &model, &x);
     let maps =
         |session: &Session| block_on(Explainer::new(session, &model).batch_size(2).attention(&x)).unwrap();
+    // The same of sums of 8 terms and a softmax.
     assert_near(&maps(&device)[0].weights, &maps(&interpreter)[0].weights.to_f64(), 1e-5);
 }

@@ -36,10 +36,7 @@ impl Parts {
     pub fn options(&self) -> FitOptions {
         let training = &self.training;
         let early_stopping = training.early_stopping.as_ref().map(|rule| nn::EarlyStopping {
-            monitor: match rule.monitor.strip_prefix("validation_") {
-                Some(figure) => format!("val_{figure}"),
-                None => rule.monitor.clone(),
-            },
+            monitor: rule.figure(),
             patience: rule.patience as u64,
             min_delta: rule.min_delta,
             restore_best: rule.restore_best,

@@ -70,14 +70,11 @@ fn split(recipe: &Recipe) -> Result<()> {
     let data = &recipe.settings().data;
     let (split, task) = (recipe.split(), data.task.form());
     let refused = match (&split, &data.source) {
-        (Split::Fraction(_) | Split::Stratified(_), _) if data.task.is_in_time() => {
+        (Split::Fraction(_) | Split::Stratified(_) | Split::Column(_), _) if data.task.is_in_time() => {
             Some(format!("rows of {task} overlap with those beside them: split by time or by file"))
         }
         (Split::Stratified(_), _) if !data.task.is_of_classes() => {
             Some(format!("{task} has no classes: split by fraction"))
-        }
-        (Split::Column(_), _) if data.task.is_in_time() => {
-            Some(format!("rows of {task} overlap with those beside them: split by time or by file"))
         }
         (Split::Column(_), source) if !matches!(source, Source::Csv(_)) => {
             Some(format!("{} has no columns with names: take csv", source.form()))

@@ -5,7 +5,7 @@ use std::path::Path;
 use anygrad_core::{Array, Context, DType, Error, Result};
 use anygrad_data::images::{ImageOptions, image_files, read_image, read_image_folder};
 use anygrad_data::series::Windows;
-use anygrad_data::text::{self, Vocabulary};
+use anygrad_data::text::{self, Vocabulary, sequences};
 use anygrad_data::{Dataset, Encoder, Format, Table, Task, load_mnist, numpy, read_idx};
 use serde::{Deserialize, Serialize};
 
@@ -221,21 +221,4 @@ pub(crate) fn yes_and_no(data: &Dataset) -> Result<Dataset> {
 fn encoded(path: &Path, vocabulary: Option<&Vocabulary>) -> Result<Vec<i32>> {
     let vocabulary = vocabulary.ok_or_else(|| Error::input("no text was learned: there is no vocabulary"))?;
     vocabulary.encode(&text::read(path)?).context(|| path.display())
-}
-
-/// Sequences `[n, length]`, and the character behind each `[n]`, or behind each place `[n, length]`.
-pub(crate) fn sequences(ids: &[i32], length: usize, stride: usize, every: bool) -> Result<Dataset> {
-    if ids.len() <= length {
-        let count = ids.len();
-        return Err(Error::input(format!("{length} characters and the next do not fit in {count}")));
-    }
-    let (mut features, mut targets) = (Vec::new(), Vec::new());
-    for begin in (0..ids.len() - length).step_by(stride) {
-        let end = begin + length;
-        features.extend_from_slice(&ids[begin..end]);
-        targets.extend_from_slice(if every { &ids[begin + 1..=end] } else { &ids[end..=end] });
-    }
-    let rows = features.len() / length;
-    let sizes: &[usize] = if every { &[rows, length] } else { &[rows] };
-    Dataset::new(Array::i32(&[rows, length], features)?, Array::i32(sizes, targets)?)
 }

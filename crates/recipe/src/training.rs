@@ -114,6 +114,16 @@ section! {
     }
 }
 
+impl EarlyStopping {
+    /// What is watched, as histories name it: `val_loss` for `validation_loss`.
+    pub fn figure(&self) -> String {
+        match self.monitor.strip_prefix("validation_") {
+            Some(figure) => format!("val_{figure}"),
+            None => self.monitor.clone(),
+        }
+    }
+}
+
 section! {
     /// Which states are kept.
     Checkpoint {

@@ -115,18 +115,29 @@ impl Folder {
         self.write(name, &(text + "\n"))
     }
 
+    /// Reads the text of a file; nothing where there is no such file.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read(&self, name: &str) -> Result<Option<String>> {
+        let path = self.file(name);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::input(format!("{}: cannot be read: {error}", path.display()))),
+        }
+    }
+
     /// Reads a value from JSON; nothing where there is no such file.
     ///
     /// # Errors
-    /// The file cannot be read, or holds something else.
+    /// The file cannot be read, or holds something else: the message names line and column.
     pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
+        let Some(text) = self.read(name)? else { return Ok(None) };
+        let value = serde_json::from_str(&text);
         let path = self.file(name);
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::input(format!("{}: cannot be read: {error}", path.display()))),
-        };
-        let read = serde_json::from_slice(&bytes);
-        read.map(Some).map_err(|error| Error::input(format!("{}: {error}", path.display())))
+        value
+            .map(Some)
+            .map_err(|error| Error::input(format!("{}: damaged or foreign: {error}", path.display())))
     }
 }

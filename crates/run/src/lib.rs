@@ -44,7 +44,6 @@ pub use export::Exported;
 pub use folder::{Folder, HISTORY, KERNELS, METRICS, PREPROCESSING, RECIPE, RUN, SCORES};
 pub use info::{DataInfo, DataPart, KernelCost, RunInfo};
 pub use options::{Outcome, RunOptions};
-pub use predict::Predictions;
 pub use report::Tested;
 pub use saved::{Saved, Which, load_trainer};
 pub use table::Table;

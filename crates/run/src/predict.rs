@@ -8,32 +8,7 @@ use anygrad_nn::Loss;
 use anygrad_recipe::data::Task;
 
 use crate::tested::Exam;
-use crate::{Saved, Tested};
-
-/// Predictions as a table, a row for each row of the input.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Predictions {
-    /// The names of the columns. Classes: `class` and a probability for each; numbers: `prediction`.
-    pub columns: Vec<String>,
-    /// The cells.
-    pub rows: Vec<Vec<String>>,
-}
-
-impl Predictions {
-    /// As CSV.
-    ///
-    /// # Errors
-    /// None that is known.
-    pub fn csv(&self) -> Result<String> {
-        let wrong = |error: csv::Error| Error::internal(format!("CSV: {error}"));
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        for row in std::iter::once(&self.columns).chain(&self.rows) {
-            writer.write_record(row).map_err(wrong)?;
-        }
-        let bytes = writer.into_inner().map_err(|error| Error::internal(format!("CSV: {error}")))?;
-        String::from_utf8(bytes).map_err(|error| Error::internal(format!("CSV: {error}")))
-    }
-}
+use crate::{Saved, Table, Tested};
 
 /// What the model makes.
 pub(crate) enum Form {
@@ -64,12 +39,12 @@ pub(crate) fn form(loss: &Loss) -> Form {
 }
 
 impl Saved {
-    /// Predictions for the rows of a file: classes by name with their probabilities, numbers in the units
-    /// of the data.
+    /// Predictions for the rows of a file, a line each: `class` by name and a probability for each, or `prediction` in
+    /// the units of the data.
     ///
     /// # Errors
     /// Those of [`Saved::features`]; the device failed.
-    pub async fn predict(&mut self, path: &Path) -> Result<Predictions> {
+    pub async fn predict(&mut self, path: &Path) -> Result<Table> {
         let features = self.features(path)?;
         self.predict_rows(&features).await
     }
@@ -78,7 +53,7 @@ impl Saved {
     ///
     /// # Errors
     /// They do not fit the model, or the device failed.
-    pub async fn predict_rows(&mut self, features: &Array) -> Result<Predictions> {
+    pub async fn predict_rows(&mut self, features: &Array) -> Result<Table> {
         let batch = self.recipe.settings().training.batch_size;
         let made = self.trainer.predict(features, batch).await?;
         let width = made.shape()[1..].iter().product::<usize>().max(1);
@@ -92,8 +67,8 @@ impl Saved {
                     _ => (1..=width).map(|i| format!("prediction_{i}")).collect(),
                 };
                 let rows = made.as_f32()?.chunks(width);
-                Ok(Predictions {
-                    columns,
+                Ok(Table {
+                    headings: columns,
                     rows: rows.map(|row| row.iter().map(f32::to_string).collect()).collect(),
                 })
             }
@@ -104,7 +79,7 @@ impl Saved {
         self.preprocessing.classes.get(class).cloned().unwrap_or_else(|| class.to_string())
     }
 
-    fn binary(&self, made: &[f32], width: usize) -> Result<Predictions> {
+    fn binary(&self, made: &[f32], width: usize) -> Result<Table> {
         let form = form(&self.loss);
         let (yes, columns) = match form {
             Form::Scores => (0.0, vec!["class".to_owned(), "score".to_owned()]),
@@ -115,10 +90,10 @@ impl Saved {
             let score = if matches!(form, Form::Sigmoid) { 1.0 / (1.0 + (-score).exp()) } else { score };
             vec![self.name(usize::from(score > yes)), (score as f32).to_string()]
         };
-        Ok(Predictions { columns, rows: made.chunks(width).map(row).collect() })
+        Ok(Table { headings: columns, rows: made.chunks(width).map(row).collect() })
     }
 
-    fn classes(&self, made: &[f32], width: usize) -> Result<Predictions> {
+    fn classes(&self, made: &[f32], width: usize) -> Result<Table> {
         let form = form(&self.loss);
         let count = self.sizes.outputs.max(1);
         let what = if matches!(form, Form::Scores) { "score" } else { "p" };
@@ -133,7 +108,7 @@ impl Saved {
             cells.extend(shares.iter().map(|share| (*share as f32).to_string()));
             cells
         };
-        Ok(Predictions { columns, rows: made.chunks(width).map(row).collect() })
+        Ok(Table { headings: columns, rows: made.chunks(width).map(row).collect() })
     }
 
     /// Figures on data with targets, as the model takes them; `part` is what they are called.
@@ -193,11 +168,5 @@ mod tests {
         assert_eq!(shares(&Form::Shares, &[0.25, 0.75]), [0.25, 0.75]);
         let logarithm = shares(&Form::Logarithms, &[0.5f32.ln()])[0];
         assert!((logarithm - 0.5).abs() < 1e-7, "{logarithm}");
-    }
-
-    #[test]
-    fn cells_with_commas_are_quoted() {
-        let predictions = Predictions { columns: vec!["class".into()], rows: vec![vec!["a, b".into()]] };
-        assert_eq!(predictions.csv().unwrap(), "class\n\"a, b\"\n");
     }
 }

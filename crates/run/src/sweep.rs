@@ -151,15 +151,15 @@ fn monitor(recipe: &Recipe) -> String {
     let settings = recipe.settings();
     let validates = settings.data.split.as_ref().is_some_and(|split| split.has_validation());
     match &settings.training.early_stopping {
-        Some(rule) => rule.monitor.clone(),
-        None if validates => "validation_loss".to_owned(),
+        Some(rule) => rule.figure(),
+        None if validates => "val_loss".to_owned(),
         None => "loss".to_owned(),
     }
 }
 
 /// The name of a figure without the part it is of, and whether that is the validation part.
 fn plain(monitor: &str) -> (&str, bool) {
-    let stripped = ["validation_", "val_"].iter().find_map(|prefix| monitor.strip_prefix(prefix));
+    let stripped = monitor.strip_prefix("val_");
     (stripped.unwrap_or(monitor), stripped.is_some())
 }
 
@@ -178,7 +178,7 @@ impl Sweep {
         let first = self.runs.iter().find_map(scores).unwrap_or_default();
         let names = std::iter::once("loss").chain(first.metrics.iter().map(|(name, _)| name.as_str()));
         let others: Vec<&str> = names.filter(|name| *name != watched).collect();
-        let prefix = if on_validation { "validation_" } else { "" };
+        let prefix = if on_validation { "val_" } else { "" };
         let sets = self.runs.first().map_or(&[][..], |run| &run.sets);
         let split = |set: &String| {
             set.split_once('=')

@@ -1,5 +1,6 @@
 //! Rows of text, for the terminal and for CSV.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// A table: a heading for each column, and rows of as many cells. It prints itself in columns.
@@ -12,14 +13,18 @@ pub struct Table {
 }
 
 impl Table {
-    /// As CSV. A cell with a comma, a quote or a new line stands in quotes.
+    /// As CSV, as RFC 4180 has it.
     pub fn to_csv(&self) -> String {
-        let cell = |cell: &String| match cell.contains([',', '"', '\n', '\r']) {
-            true => format!("\"{}\"", cell.replace('"', "\"\"")),
-            false => cell.clone(),
-        };
-        let line = |row: &Vec<String>| row.iter().map(cell).collect::<Vec<_>>().join(",") + "\n";
+        let line = |row: &Vec<String>| row.iter().map(|text| cell(text)).collect::<Vec<_>>().join(",") + "\n";
         std::iter::once(&self.headings).chain(&self.rows).map(line).collect()
+    }
+}
+
+/// A cell of CSV: with a comma, a quote or a new line it stands in quotes.
+pub(crate) fn cell(text: &str) -> Cow<'_, str> {
+    match text.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")).into(),
+        false => text.into(),
     }
 }
 

@@ -224,7 +224,7 @@ fn a_model_is_read_back_and_predicts_without_its_data() {
     let input = folder.path().join("input.csv");
     std::fs::write(&input, alone).unwrap();
     assert_eq!(block_on(saved.predict(&input)).unwrap(), with_targets);
-    let csv = with_targets.csv().unwrap();
+    let csv = with_targets.to_csv();
     let header = csv.lines().next().unwrap();
     assert!(header.starts_with("class,p(") && header.contains("\"p(snow, wet)\""), "{header}");
     let sum: f32 = with_targets.rows[0][1..].iter().map(|cell| cell.parse::<f32>().unwrap()).sum();

@@ -113,6 +113,16 @@ section! {
     }
 }
 
+impl File {
+    /// The share of the training file that is watched.
+    pub fn share(&self) -> f64 {
+        match self.validation {
+            Part::Share(share) => share,
+            Part::File(_) => 0.0,
+        }
+    }
+}
+
 impl Split {
     /// The shares of the rows, where the rows of one file are cut.
     pub fn shares(&self) -> Option<&Shares> {

@@ -144,6 +144,14 @@ impl Recipe {
     }
 }
 
+/// The shares of rows that are cut in their order: without any, all are the training part.
+fn in_order(split: &Split) -> Shares {
+    match split {
+        Split::File(file) => but_for(file.share()),
+        split => split.shares().cloned().unwrap_or(but_for(0.0)),
+    }
+}
+
 /// The shares of a file that is the training part but for a share that is watched.
 fn but_for(validation: f64) -> Shares {
     Shares { train: 1.0 - validation, validation, test: 0.0 }

@@ -82,10 +82,7 @@ impl Recipe {
 
     /// A training file but for a share that is watched, drawn at random.
     fn with_share(&self, data: &Dataset, file: &File) -> Result<Cut> {
-        let share = match file.validation {
-            Part::Share(share) => share,
-            Part::File(_) => 0.0,
-        };
+        let share = file.share();
         let split = Split::Fraction(Fraction { shuffle: share > 0.0, shares: but_for(share) });
         let rows = self.shared(&split, data.len(), || Ok(Vec::new()))?;
         Cut::of(data, &self.in_folds(rows, Some(data))?)

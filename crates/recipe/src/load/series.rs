@@ -5,7 +5,7 @@ use anygrad_data::series::Windows;
 use anygrad_data::{Encoder, MinMax, MissingReport, Scaling, Standardizer, Table, generate, split};
 
 use super::table::format;
-use super::{Cut, Loaded, but_for};
+use super::{Cut, Loaded, in_order};
 use crate::data::{Csv, Forecasting, Part, Shares, Source, Split, TARGET};
 use crate::preprocessing::Preprocessing;
 use crate::reader::Reader;
@@ -25,13 +25,7 @@ impl Recipe {
     pub(super) fn series(&self, task: &Forecasting, source: &Source) -> Result<Loaded> {
         let windows = Windows { width: task.window, horizon: task.horizon, stride: task.stride };
         let split = self.split();
-        let shares = match &split {
-            Split::File(file) => match file.validation {
-                Part::Share(share) => but_for(share),
-                Part::File(_) => but_for(0.0),
-            },
-            split => split.shares().cloned().unwrap_or(but_for(0.0)),
-        };
+        let shares = in_order(&split);
         let series = match source {
             Source::Csv(csv) => self.series_of_table(csv, &shares, windows)?,
             _ => self.generated_series(source)?,

@@ -2,12 +2,12 @@
 
 use anygrad_core::Result;
 use anygrad_data::split;
-use anygrad_data::text::{self, Vocabulary};
+use anygrad_data::text::{self, Vocabulary, sequences};
 
-use super::{Cut, Loaded, but_for};
+use super::{Cut, Loaded, in_order};
 use crate::data::{Language, Part, Predict, Split};
 use crate::preprocessing::Preprocessing;
-use crate::reader::{Reader, sequences};
+use crate::reader::Reader;
 use crate::recipe::Recipe;
 
 impl Recipe {
@@ -27,13 +27,7 @@ impl Recipe {
             ..Preprocessing::default()
         };
         let split = self.split();
-        let shares = match &split {
-            Split::File(file) => match file.validation {
-                Part::Share(share) => but_for(share),
-                Part::File(_) => but_for(0.0),
-            },
-            split => split.shares().cloned().unwrap_or(but_for(0.0)),
-        };
+        let shares = in_order(&split);
         let rows = self.dealt(&shares, |shares| split::in_order(ids.len(), shares))?;
         let rows = self.in_folds(rows, None)?;
         let cut = |rows: &Vec<usize>| {

@@ -28,7 +28,7 @@ pub struct TextQuestion {
 pub struct TextExplanation {
     /// A line for each character that the model sees: its place in the prompt, itself, and its attribution.
     pub numbers: Table,
-    /// What is to be read: the next character, and the prompt over the size of each attribution, in tenths of the
+    /// What is to be read: the next character, and the prompt over the size of each attribution, in ninths of the
     /// largest.
     pub lines: Vec<String>,
     /// The prompt as a page, each character with its attribution behind it.
@@ -152,10 +152,11 @@ fn told(
     let numbers = Table { headings, rows: rows.map(row).collect() };
     // Each character takes one place of the line.
     let shown = characters.iter().map(|&character| if character.is_control() { '\u{B7}' } else { character });
-    let tenths = |share: &f64| char::from_digit((share.abs() * 9.0).round() as u32, 10).unwrap_or(' ');
-    let mut lines = vec![title.clone(), shown.collect(), shares.iter().map(tenths).collect()];
-    if shares.iter().any(|&share| share < 0.0) {
-        lines.push(shares.iter().map(|&share| if share < 0.0 { '-' } else { ' ' }).collect());
+    let ninths: Vec<i32> = shares.iter().map(|share| (share * 9.0).round() as i32).collect();
+    let digit = |ninths: &i32| char::from_digit(ninths.unsigned_abs(), 10).unwrap_or(' ');
+    let mut lines = vec![title.clone(), shown.collect(), ninths.iter().map(digit).collect()];
+    if ninths.iter().any(|&ninths| ninths < 0) {
+        lines.push(ninths.iter().map(|&ninths| if ninths < 0 { '-' } else { ' ' }).collect());
     }
     let mut page = String::new();
     page_of(&mut page, &title, characters, found, &shares)?;

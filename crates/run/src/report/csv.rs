@@ -1,9 +1,9 @@
 //! The figures of all epochs as tables for other programs.
 
-use anygrad_core::{Error, Result};
 use anygrad_nn::History;
 
 use super::figures::names;
+use crate::table::cell;
 
 /// One row for each epoch: its number, the figures of the training part, those of the validation part with `val_`
 /// before their names. What an epoch does not have is empty; figures are written so that reading gives the
@@ -13,7 +13,7 @@ pub fn metrics_csv(history: &History) -> String {
     let mut table = String::from("epoch");
     for name in train.iter().chain(&validation) {
         table.push(',');
-        table += &quoted(name);
+        table += &cell(name);
     }
     table.push('\n');
     for epoch in &history.epochs {
@@ -29,25 +29,7 @@ pub fn metrics_csv(history: &History) -> String {
     table
 }
 
-/// The history as JSON on several lines, which [`Report::read`](super::Report::read) reads.
-///
-/// # Errors
-/// It cannot be written as JSON: a mistake of ours.
-pub fn history_json(history: &History) -> Result<String> {
-    serde_json::to_string_pretty(history)
-        .map_err(|error| Error::internal(format!("the history as JSON: {error}")))
-}
-
-/// A cell as RFC 4180 wants it.
-fn quoted(text: &str) -> String {
-    match text.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_owned(),
-    }
-}
-
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use anygrad_nn::{Epoch, Scores};
 
@@ -74,14 +56,5 @@ mod tests {
             "epoch,loss,r2,val_loss,\"val_a,\"\"b\"\"\"\n1,0.30000000000000004,,,\n2,NaN,-inf,1e-300,2.0\n";
         assert_eq!(table, wanted);
         assert_eq!(metrics_csv(&History::default()), "epoch\n");
-    }
-
-    #[test]
-    fn a_history_comes_back_from_json() {
-        let epochs =
-            vec![Epoch { number: 3, train: scores(0.1 + 0.2, &[("mae", 0.1)]), validation: None, lr: None }];
-        let history = History { epochs, restored: Some(3), ..History::default() };
-        let back: History = serde_json::from_str(&history_json(&history).unwrap()).unwrap();
-        assert_eq!(back, history);
     }
 }

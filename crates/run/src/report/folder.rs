@@ -1,15 +1,13 @@
 //! From a folder of a run, and into it.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anygrad_core::{Error, Result};
 use anygrad_store::audit::{self, AUDIT, CHECKPOINTS};
 use anygrad_store::{Checkpoints, Options, write_file};
-use serde::de::DeserializeOwned;
 
 use super::{CheckpointFile, Report};
-use crate::folder::{HISTORY, RECIPE, RUN, SCORES};
+use crate::folder::{Folder, HISTORY, RECIPE, RUN, SCORES};
 
 /// The page.
 pub const PAGE: &str = "report.html";
@@ -22,20 +20,16 @@ impl Report {
     /// # Errors
     /// There is no recipe; a file cannot be read or is damaged: the message names file, line and column.
     pub fn read(folder: &Path) -> Result<Self> {
-        let recipe = folder.join(RECIPE);
-        let Some(recipe) = text(&recipe)? else {
-            let what = "this is not the folder of a run: there is no recipe.toml";
-            return Err(Error::input(format!("{}: {what}", folder.display())));
-        };
-        let log = folder.join(AUDIT);
+        let run = Folder::open(folder)?;
+        let log = run.file(AUDIT);
         let audit = if log.exists() { audit::check(&log)?.head() } else { None };
         Ok(Report {
             title: name(folder),
             folder: folder.display().to_string(),
-            info: json(&folder.join(RUN))?.unwrap_or_default(),
-            recipe,
-            history: json(&folder.join(HISTORY))?.unwrap_or_default(),
-            tested: json(&folder.join(SCORES))?,
+            info: run.read_json(RUN)?.unwrap_or_default(),
+            recipe: run.read(RECIPE)?.unwrap_or_default(),
+            history: run.read_json(HISTORY)?.unwrap_or_default(),
+            tested: run.read_json(SCORES)?,
             checkpoints: checkpoints(&folder.join(CHECKPOINTS))?,
             audit,
         })
@@ -63,22 +57,6 @@ impl Report {
 fn name(folder: &Path) -> String {
     let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     whole.file_name().map_or_else(|| folder.display().to_string(), |name| name.to_string_lossy().into_owned())
-}
-
-/// The text of a file that may be missing.
-fn text(path: &Path) -> Result<Option<String>> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::input(format!("{}: cannot be read: {error}", path.display()))),
-    }
-}
-
-/// The value of a file of JSON that may be missing.
-fn json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    let Some(text) = text(path)? else { return Ok(None) };
-    let value = serde_json::from_str(&text);
-    value.map(Some).map_err(|error| Error::input(format!("{}: damaged or foreign: {error}", path.display())))
 }
 
 fn checkpoints(folder: &Path) -> Result<Vec<CheckpointFile>> {

@@ -2,8 +2,7 @@
 //!
 //! A [`Report`] is plain data: what a folder of a run holds ([`Report::read`]), or what a program puts together.
 //! [`Report::html`] is one page that needs no network and no script, [`plots`](Report::plots) are its pictures,
-//! [`metrics_csv`] and [`history_json`] the figures of the epochs. [`Report::write`] writes page and pictures
-//! into a folder.
+//! [`metrics_csv`] the figures of the epochs. [`Report::write`] writes page and pictures into a folder.
 //!
 //! ```
 //! use anygrad_nn::{Epoch, History, Scores};
@@ -34,7 +33,7 @@ mod tested;
 use anygrad_nn::{End, History, Scores};
 use anygrad_store::audit::Head;
 
-pub use csv::{history_json, metrics_csv};
+pub use csv::metrics_csv;
 pub(crate) use escape::Escaped;
 pub(crate) use figures::best;
 pub use folder::{PAGE, PLOTS};

@@ -6,7 +6,7 @@ mod samples;
 use std::path::Path;
 
 use anygrad_nn::{End, History};
-use anygrad_run::report::{PAGE, Report, history_json, metrics_csv};
+use anygrad_run::report::{PAGE, Report, metrics_csv};
 
 /// The page without its pictures.
 fn words(page: &str) -> String {
@@ -190,7 +190,7 @@ fn folder_of(report: &Report) -> tempfile::TempDir {
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     write("recipe.toml", &report.recipe);
     write("run.json", &serde_json::to_string(&report.info).unwrap());
-    write("history.json", &history_json(&report.history).unwrap());
+    write("history.json", &serde_json::to_string(&report.history).unwrap());
     if let Some(tested) = &report.tested {
         write("scores.json", &serde_json::to_string(tested).unwrap());
     }
@@ -236,7 +236,7 @@ fn checkpoints_and_the_log_are_those_of_the_folder() {
 fn a_folder_that_is_none_and_damaged_files_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let error = Report::read(folder.path()).unwrap_err();
-    assert!(error.is_input() && error.to_string().contains("there is no recipe.toml"), "{error}");
+    assert!(error.is_input() && error.to_string().contains("it holds no recipe.toml"), "{error}");
     for (name, text) in [
         ("history.json", "{\"epochs\": [\n {\"number\": 1, \"train\": 3}]}"),
         ("scores.json", "[1]"),

@@ -19,10 +19,7 @@ fn the_best_comes_first_and_what_failed_last() {
     let axes = [axis("optimizer.lr=1e-6,1e9,0.1").unwrap(), axis("training.batch_size=8,50").unwrap()];
     let variants = grid(&recipe, &axes).unwrap();
     let found = run(&recipe, &variants);
-    assert_eq!(
-        (found.monitor.as_str(), found.higher_is_better, found.variants),
-        ("validation_loss", false, 6)
-    );
+    assert_eq!((found.monitor.as_str(), found.higher_is_better, found.variants), ("val_loss", false, 6));
     let numbers: Vec<usize> = found.runs.iter().map(|run| run.number).collect();
     assert_eq!(numbers[..2], [5, 1], "{}", found.table());
     assert!(found.runs[0].figure.unwrap() < found.runs[1].figure.unwrap() / 10.0);
@@ -36,7 +33,7 @@ fn the_best_comes_first_and_what_failed_last() {
     assert_eq!(found, run(&recipe, &variants));
 
     let table = found.table();
-    let headings = ["run", "optimizer.lr", "training.batch_size", "validation_loss", "validation_mae"];
+    let headings = ["run", "optimizer.lr", "training.batch_size", "val_loss", "val_mae"];
     assert_eq!(table.headings[..5], headings);
     assert_eq!(table.rows[0][..3], ["5", "0.1", "8"]);
     let csv = table.to_csv();
@@ -62,7 +59,7 @@ fn the_figure_is_the_one_that_early_stopping_watches() {
     let watched = LINE.replace("epochs = 3", "epochs = 3\nearly_stopping = { monitor = \"validation_mae\" }");
     let recipe = given(&watched, &[]).recipe;
     let found = run(&recipe, &grid(&recipe, &[axis("training.epochs=1,2").unwrap()]).unwrap());
-    assert_eq!(found.monitor, "validation_mae");
+    assert_eq!(found.monitor, "val_mae");
     assert_eq!(found.runs[0].figure, found.runs[0].validation.as_ref().and_then(|s| s.figure("mae")));
 }
 
