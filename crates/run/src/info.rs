@@ -1,10 +1,17 @@
 //! `run.json`: under what circumstances a run came about.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use anygrad_core::{Error, Result};
-use anygrad_data::{Dataset, MissingReport};
+use anygrad_data::{Dataset, MissingReport, fingerprint};
+use anygrad_gpu::Session;
+use anygrad_nn::Trainer;
+use anygrad_recipe::{Loaded, Recipe, Split};
+use anygrad_store::audit::utc;
 use serde::{Deserialize, Serialize};
+
+use crate::machine;
 
 /// What is noted about a run beside its figures. What is not known is empty.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -42,6 +49,54 @@ pub struct RunInfo {
     pub kernels: Vec<KernelCost>,
     /// What was timed for `kernels`, and by which clock.
     pub kernel_times: String,
+}
+
+impl RunInfo {
+    /// Of a run that begins now.
+    pub(crate) fn of(recipe: &Recipe, session: &Session, trainer: &Trainer, loaded: &Loaded) -> Result<Self> {
+        let parts = [
+            ("training", Some(&loaded.training)),
+            ("validation", loaded.validation.as_ref()),
+            ("test", loaded.test.as_ref()),
+        ];
+        let parts: Vec<(&str, &Dataset)> =
+            parts.into_iter().filter_map(|(name, part)| part.map(|part| (name, part))).collect();
+        let named: Vec<(String, &Dataset)> =
+            parts.iter().map(|(name, part)| (format!("{name}."), *part)).collect();
+        let mut arrays = Vec::new();
+        for (name, part) in &named {
+            arrays.push((format!("{name}features"), part.features()));
+            arrays.push((format!("{name}targets"), part.targets()));
+        }
+        let all: Vec<_> = arrays.iter().map(|(name, array)| (name.as_str(), *array)).collect();
+        let caps = session.caps();
+        let settings = recipe.settings();
+        Ok(RunInfo {
+            versions: BTreeMap::from([("anygrad".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]),
+            adapter: caps.name.clone(),
+            driver: caps.driver.clone(),
+            backend: caps.backend.clone(),
+            system: machine::system(),
+            certificate: session.certificate().map(str::to_owned),
+            seed: settings.training.seed,
+            data: DataInfo {
+                fingerprint: fingerprint(&all),
+                split: settings.data.split.as_ref().map_or("", Split::form).to_owned(),
+                parts: parts
+                    .iter()
+                    .map(|(name, part)| DataPart {
+                        name: (*name).to_owned(),
+                        rows: part.len() as u64,
+                        fingerprint: part.fingerprint(),
+                    })
+                    .collect(),
+                missing: loaded.missing.clone(),
+            },
+            model: trainer.summary(&loaded.sizes.features)?,
+            started: utc(SystemTime::now()),
+            ..RunInfo::default()
+        })
+    }
 }
 
 /// What a model was trained on.

@@ -1,16 +1,14 @@
 //! A run from its beginning, or from where it stands, to its end.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::SystemTime;
 
 use anygrad_core::{Error, Result};
-use anygrad_data::{Dataset, fingerprint};
+use anygrad_data::Dataset;
 use anygrad_gpu::Session;
 use anygrad_nn::{End, FitOptions, History, Observer, Trainer};
-use anygrad_recipe::{Loaded, Preprocessing, Recipe, Split};
+use anygrad_recipe::{Loaded, Preprocessing, Recipe};
 use anygrad_store::Lock;
-use anygrad_store::audit::{RESUME, utc};
+use anygrad_store::audit::RESUME;
 use serde_json::json;
 
 use crate::folder::{Folder, HISTORY, PREPROCESSING, RUN, SCORES};
@@ -22,7 +20,7 @@ use crate::report::Report;
 use crate::saved::{Which, state_of};
 use crate::tested::Exam;
 use crate::timing::Timing;
-use crate::{Assembly, DataInfo, DataPart, Outcome, RunInfo, RunOptions, Tested, assemble, machine};
+use crate::{Assembly, Outcome, RunInfo, RunOptions, Tested, assemble};
 
 /// A run that is ready to train.
 pub struct Run {
@@ -158,7 +156,7 @@ impl Run {
         let watched = fit.early_stopping.as_ref().map(|rule| rule.monitor.clone());
         let usual = if loaded.validation.is_some() { "val_loss" } else { "loss" };
         let monitor = watched.unwrap_or_else(|| usual.to_owned());
-        let mut info = info_of(recipe, session, &trainer, &loaded)?;
+        let mut info = RunInfo::of(recipe, session, &trainer, &loaded)?;
         info.monitor = Some(monitor.clone());
         if let Some(before) = folder.read_json::<RunInfo>(RUN)? {
             let (was, is) = (&before.data.fingerprint, &info.data.fingerprint);
@@ -298,49 +296,4 @@ fn history_up_to(folder: &Folder, epochs: u64) -> Result<History> {
         return Err(Error::input(format!("{}: {message}", path.display())));
     }
     Ok(history)
-}
-
-fn info_of(recipe: &Recipe, session: &Session, trainer: &Trainer, loaded: &Loaded) -> Result<RunInfo> {
-    let parts = [
-        ("training", Some(&loaded.training)),
-        ("validation", loaded.validation.as_ref()),
-        ("test", loaded.test.as_ref()),
-    ];
-    let parts: Vec<(&str, &Dataset)> =
-        parts.into_iter().filter_map(|(name, part)| part.map(|part| (name, part))).collect();
-    let named: Vec<(String, &Dataset)> =
-        parts.iter().map(|(name, part)| (format!("{name}."), *part)).collect();
-    let mut arrays = Vec::new();
-    for (name, part) in &named {
-        arrays.push((format!("{name}features"), part.features()));
-        arrays.push((format!("{name}targets"), part.targets()));
-    }
-    let all: Vec<_> = arrays.iter().map(|(name, array)| (name.as_str(), *array)).collect();
-    let caps = session.caps();
-    let settings = recipe.settings();
-    Ok(RunInfo {
-        versions: BTreeMap::from([("anygrad".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]),
-        adapter: caps.name.clone(),
-        driver: caps.driver.clone(),
-        backend: caps.backend.clone(),
-        system: machine::system(),
-        certificate: session.certificate().map(str::to_owned),
-        seed: settings.training.seed,
-        data: DataInfo {
-            fingerprint: fingerprint(&all),
-            split: settings.data.split.as_ref().map_or("", Split::form).to_owned(),
-            parts: parts
-                .iter()
-                .map(|(name, part)| DataPart {
-                    name: (*name).to_owned(),
-                    rows: part.len() as u64,
-                    fingerprint: part.fingerprint(),
-                })
-                .collect(),
-            missing: loaded.missing.clone(),
-        },
-        model: trainer.summary(&loaded.sizes.features)?,
-        started: utc(SystemTime::now()),
-        ..RunInfo::default()
-    })
 }

@@ -65,7 +65,7 @@ fn records(file: &[u8]) -> Vec<&[u8]> {
     let checked = |from: usize, length: usize| {
         let bytes = &file[from..from + length];
         let crc = crc32c(bytes);
-        let masked = ((crc >> 15) | (crc << 17)).wrapping_add(0xa282_ead8);
+        let masked = crc.rotate_right(15).wrapping_add(0xa282_ead8);
         assert_eq!(masked.to_le_bytes(), file[from + length..from + length + 4]);
         bytes
     };

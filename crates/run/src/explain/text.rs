@@ -172,7 +172,8 @@ fn page_of(
     shares: &[f64],
 ) -> fmt::Result {
     let title = Escaped(title);
-    writeln!(
+    // Without a line feed at the end: it would be one of the text.
+    write!(
         page,
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
