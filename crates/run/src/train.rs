@@ -84,7 +84,7 @@ impl Run {
     pub fn start(recipe: &Recipe, session: &Session, path: &Path, options: RunOptions) -> Result<Self> {
         let mut assembly = assemble(recipe, session)?;
         if let Some(bytes) = options.memory {
-            assembly.trainer = assembly.trainer.memory(bytes);
+            assembly.trainer = assembly.trainer.memory_limit(bytes);
         }
         // A training that does not fit leaves no folder behind.
         assembly.trainer.check_fits(&outline(recipe, &assembly.loaded), &assembly.options)?;

@@ -111,10 +111,9 @@ impl Trainer {
             None => false,
         };
         self.check_pair(train)?;
-        let chosen = self.choose(options, rows, validation.map(|(x, _)| data::rows(x)))?;
+        let chosen = self.fitted(&Outline::of(train, validation), options)?;
         let (options, batch) = (&chosen, chosen.batch_size);
         self.check_position(rows, options)?;
-        self.check_fits(&Outline::of(train, validation), options)?;
         self.prepare_steps(batch, options)?;
         self.check_numbers(train).map_err(|error| error.context("training data"))?;
         let validation = match validation {

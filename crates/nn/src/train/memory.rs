@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anygrad_core::{Caps, DType, Error, Result};
+use anygrad_core::{DType, Error, Result};
 use anygrad_graph::Graph;
 use anygrad_plan::{Options, Plan, Recompute};
 
@@ -53,6 +53,12 @@ impl Trainer {
         self
     }
 
+    /// Changes [`MemoryOptions::limit`] alone.
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.memory.limit = Some(bytes);
+        self
+    }
+
     /// What was done to take less memory in the programs of training that are compiled, those of the most
     /// rows first. Empty where nothing was done.
     pub fn savings(&self) -> Vec<String> {
@@ -98,9 +104,6 @@ impl Trainer {
         rows: usize,
         validation: Option<usize>,
     ) -> Result<FitOptions> {
-        if !self.has_limit() {
-            return Ok(options.clone());
-        }
         let (batch, accumulate) = (options.batch_size, options.accumulate);
         let begun = self.position.filter(|at| at.batch_size * at.accumulate == batch * accumulate);
         let begun = begun.map(|at| at.batch_size).filter(|&part| part > 0 && batch.is_multiple_of(part));
@@ -129,13 +132,13 @@ impl Trainer {
         Err(self.too_large(batch, least, &why))
     }
 
-    fn has_limit(&self) -> bool {
+    pub(super) fn has_limit(&self) -> bool {
         self.memory.limit.is_some() && !self.session.is_interpreter()
     }
 
     fn too_large(&self, batch: usize, least: u64, why: &str) -> Error {
         let limit = self.memory.limit.unwrap_or(u64::MAX);
-        Error::input(format!(
+        Error::out_of_memory(format!(
             "training on batches of {batch} rows takes at least {least} bytes of the device, the limit is {limit}{why}"
         ))
     }
@@ -148,7 +151,7 @@ impl Trainer {
         validation: Option<usize>,
     ) -> Result<std::result::Result<Recompute, u64>> {
         let outline = self.outline(rows, validation)?;
-        let caps = Caps { choices: self.session.choices(), ..self.session.caps().clone() };
+        let caps = self.planning_caps();
         let mut least = u64::MAX;
         for recompute in self.memory.levels() {
             self.recompute = Some(recompute);

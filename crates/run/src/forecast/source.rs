@@ -205,7 +205,12 @@ where
                 rehearsal.tell(&name, anygrad_plan::Purpose::Parameters);
             }
         }
-        let program = rehearsal.compile(&format!("inference, {batch} rows"), &graph, &outputs)?;
+        let program = rehearsal.compile(
+            &format!("inference, {batch} rows"),
+            &graph,
+            &outputs,
+            anygrad_plan::Options::default(),
+        )?;
         rehearsal.mark_ready();
         rehearsal.run(program)?;
         let roofline = target.roofline.as_ref().map(|known| known.value);
