@@ -321,7 +321,7 @@ fn what_does_not_fit_is_refused_with_the_batch_that_would() {
     let model = || Sequential::new().add(Dense::new(2000)).add(Dense::new(3));
     let trainer = |memory: u64| {
         let session = Session::on(device.clone());
-        Trainer::new(session, model(), Loss::sparse_cross_entropy(), Sgd::new(0.01)).memory(memory)
+        Trainer::new(session, model(), Loss::sparse_cross_entropy(), Sgd::new(0.01)).memory_limit(memory)
     };
     let options = FitOptions { batch_size: ROWS, ..FitOptions::default() };
     let outline = |rows| Outline {

@@ -31,7 +31,8 @@ fn digits(folder: &Path, sets: &[&str]) -> (Vec<Epoch>, Vec<String>) {
         .collect();
     let recipe = Recipe::parse(print_recipe("cnn").unwrap(), "cnn").unwrap().with(&sets).unwrap();
     let mut notes = Notes::default();
-    let done = train(&recipe, &software(), folder, RunOptions::default(), &mut notes);
+    let session = software();
+    let done = train(&recipe, &session, folder, RunOptions::default(), &mut notes);
     (block_on(done).unwrap().history.epochs, notes.0)
 }
 
