@@ -5,6 +5,7 @@ use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use anygrad_core::{Caps, Context, DeviceKind, Error, Result};
+use anygrad_plan::staging::{MAX_SUBMITS, MAX_UPLOAD_BYTES};
 
 use crate::adapter::{Choice, Found, wanted_features};
 use crate::guard::{Handle, State, contain, contain_future, guard, keep, lock};
@@ -12,14 +13,6 @@ use crate::pipeline::{BindGroup, Pipeline, PipelineCache};
 use crate::read::StagingPool;
 use crate::region::Region;
 use crate::usage::Tally;
-
-/// Submits that may be on their way at once: three steps and a read. A submit costs the host far less
-/// than the device, so without a limit a loop that never reads would queue up memory and seconds of
-/// work; with this one the device has the next steps at hand when it finishes one.
-const MAX_SUBMITS: usize = 4;
-
-/// Bytes of uploads that may be on their way at once, in the driver's staging memory.
-const MAX_UPLOAD_BYTES: u64 = 256 << 20;
 
 /// Uploads that may pile up before they are submitted without waiting for commands.
 pub(crate) const FLUSH_BYTES: u64 = 64 << 20;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::{sync::PoisonError, time::Duration};
 
 use anygrad_core::{Context, Error, Result};
+use anygrad_plan::staging::staged;
 
 use crate::buffer::Buffer;
 use crate::device::{Device, encode};
@@ -14,9 +15,6 @@ use crate::usage::Counted;
 
 /// Largest piece that one read moves at a time: what a read costs in memory besides its result.
 const READ_PIECE_BYTES: u64 = 64 << 20;
-
-/// Smallest staging buffer, so that small reads of different sizes share one.
-const MIN_STAGING_BYTES: u64 = 4 << 10;
 
 /// Staging memory that is kept for later reads.
 const MAX_POOLED_BYTES: u64 = 2 * READ_PIECE_BYTES;
@@ -60,7 +58,7 @@ impl Device {
         let (staging, counted) = match inner.staging.take(bytes) {
             Some(staging) => staging,
             None => {
-                let size = bytes.next_power_of_two().max(MIN_STAGING_BYTES);
+                let size = staged(bytes);
                 let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
                 self.allocate("staging", size, usage, &inner.staging_bytes)?
             }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::analysis::{Cut, Held, Most, ProgramForecast, Roofline, Split, StepForecast};
 use crate::rehearsal::Rehearsal;
+use crate::staging::{MAX_SUBMITS, MAX_UPLOAD_BYTES, staged};
 
 /// A dispatch that takes longer may be taken for one that hangs: Windows resets a device after two seconds
 /// (Microsoft, "Timeout detection and recovery (TDR)", `TdrDelay`).
@@ -12,13 +13,6 @@ pub const WATCHDOG_SECONDS: f64 = 2.0;
 
 /// How many of the largest values are told.
 const LARGEST: usize = 10;
-
-/// Uploads of so many steps may be on their way, and at most so many bytes; see `gpu/src/device.rs`.
-const UPLOADS: u64 = 4;
-const MAX_UPLOAD_BYTES: u64 = 256 << 20;
-
-/// Smallest buffer that a read goes through; see `gpu/src/read.rs`.
-const MIN_STAGING_BYTES: u64 = 4 << 10;
 
 /// One update of the parameters, or one run of a model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -96,11 +90,10 @@ impl Rehearsal {
         let mut states = Split::default();
         largest.iter().for_each(|held| states.add(held.purpose, held.bytes));
         largest.extend(programs.get(main).into_iter().flat_map(|program| program.values.iter().cloned()));
-        largest.sort_by(|a, b| b.bytes.cmp(&a.bytes));
+        largest.sort_by_key(|held| std::cmp::Reverse(held.bytes));
         largest.truncate(LARGEST);
         let most = |of: fn(&ProgramForecast) -> Most| programs.iter().map(of).fold(Most::default(), Most::or);
         let caps = self.caps();
-        let staged = |bytes: u64| bytes.next_power_of_two().max(MIN_STAGING_BYTES);
         let inputs = programs.iter().map(|program| program.memory.inputs).max().unwrap_or(0);
         let mut forecast = Forecast {
             adapter: if caps.driver.is_empty() { caps.name.clone() } else { caps.to_string() },
@@ -110,7 +103,7 @@ impl Rehearsal {
             peak: self.peak(),
             memory: self.memory(),
             states,
-            uploads: (UPLOADS * inputs).min(MAX_UPLOAD_BYTES),
+            uploads: (MAX_SUBMITS as u64 * inputs).min(MAX_UPLOAD_BYTES),
             reads: match known.checkpoints {
                 true => self.states().map(|(_, _, meta)| staged(meta.bytes())).sum(),
                 false => 0,

@@ -32,6 +32,7 @@ mod rehearsal;
 mod search;
 mod save;
 mod slots;
+pub mod staging;
 mod standing;
 mod values;
 mod wgsl;

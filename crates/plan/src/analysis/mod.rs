@@ -201,6 +201,6 @@ fn held(plan: &Plan, graph: &Graph, values: &[Value]) -> Vec<Held> {
         };
         held.push(Held { name, layer: None, shape, purpose, bytes: slot.bytes, line: None, steps: None });
     }
-    held.sort_by(|a, b| b.bytes.cmp(&a.bytes));
+    held.sort_by_key(|held| std::cmp::Reverse(held.bytes));
     held
 }
