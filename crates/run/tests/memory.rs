@@ -30,10 +30,9 @@ fn digits(folder: &Path, sets: &[&str]) -> (Vec<Epoch>, Vec<String>) {
         .map(|set| (*set).to_owned())
         .collect();
     let recipe = Recipe::parse(print_recipe("cnn").unwrap(), "cnn").unwrap().with(&sets).unwrap();
-    let mut notes = Notes::default();
-    let session = software();
-    let done = train(&recipe, &session, folder, RunOptions::default(), &mut notes);
-    (block_on(done).unwrap().history.epochs, notes.0)
+    let (session, mut notes) = (software(), Notes::default());
+    let done = block_on(train(&recipe, &session, folder, RunOptions::default(), &mut notes)).unwrap();
+    (done.history.epochs, notes.0)
 }
 
 #[test]

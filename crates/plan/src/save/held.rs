@@ -65,7 +65,7 @@ impl<'a> Held<'a> {
     }
 
     /// Which values depend on an input of the program: what follows from states alone is no activation.
-    pub(super) fn from_inputs(&self) -> Vec<bool> {
+    pub(super) fn depends_on_input(&self) -> Vec<bool> {
         let mut from: Vec<bool> =
             self.program.storages.iter().map(|storage| matches!(storage.source, Source::Input(_))).collect();
         for step in &self.program.steps[..self.back] {

@@ -92,7 +92,7 @@ fn converted(program: &mut Program, x: StorageId, to: DType, function: &str, due
 
 /// Held activations, as far as rounding them saves something and does not touch statistics or the loss.
 fn chosen(held: &Held<'_>) -> Vec<bool> {
-    let (program, from_inputs) = (held.program, held.from_inputs());
+    let (program, depends_on_input) = (held.program, held.depends_on_input());
     let mut chosen = vec![false; program.storages.len()];
     for step in &program.steps[..held.back] {
         let is_loss = held.label(step).is_some_and(|label| &*label == Graph::LOSS);
@@ -106,7 +106,7 @@ fn chosen(held: &Held<'_>) -> Vec<bool> {
                 && !held.fixed[y]
                 && program.storages[y].meta().dtype == DType::F32
                 && held.bytes(y) >= SMALL
-                && from_inputs[y]
+                && depends_on_input[y]
                 && !is_statistic
                 && !is_loss;
         }
