@@ -10,6 +10,7 @@ use anygrad_nn::{Init, Layer, Scope};
 
 use crate::import::{Importer, Parameter, constants};
 use crate::node::typed;
+use crate::scope::Key;
 use crate::value::Value;
 use crate::{Host, Model};
 
@@ -116,13 +117,13 @@ fn whole<'g, T>(
     graph: &'g Graph,
     name: &str,
     value: Value<'g>,
-    needs: &BTreeMap<String, T>,
+    needs: &BTreeMap<Key, T>,
 ) -> Result<Tensor<'g>> {
     match value {
         Value::Tensor(tensor, _) => Ok(tensor),
         Value::Known(host) => Ok(graph.constant(host.to_array()?)),
         Value::Blocked => {
-            let names: Vec<_> = needs.keys().take(5).map(|name| format!("{name:?}")).collect();
+            let names: Vec<_> = needs.keys().take(5).map(|(_, name)| format!("{name:?}")).collect();
             Err(Error::unsupported(format!(
                 "the output {name:?} depends on numbers that only a run can tell: {}",
                 names.join(", ")

@@ -93,6 +93,11 @@ impl Element {
         }
     }
 
+    /// The type of a name of the schema, as `FLOAT`.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        ELEMENTS.iter().find(|(.., own)| own.eq_ignore_ascii_case(name)).map(|(element, ..)| *element)
+    }
+
     /// Its number in the schema.
     pub fn number(self) -> i32 {
         ELEMENTS.iter().find(|(element, ..)| *element == self).map_or(0, |(_, number, _)| *number)

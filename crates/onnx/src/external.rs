@@ -64,11 +64,12 @@ impl External {
             )));
         }
         let io = |error: std::io::Error| fail(error.to_string());
-        let mut file = File::open(file).map_err(io)?;
-        let metadata = file.metadata().map_err(io)?;
+        // Before it is opened: opening a pipe waits for somebody to write.
+        let metadata = std::fs::metadata(&file).map_err(io)?;
         if !metadata.is_file() {
             return Err(fail("no file".into()));
         }
+        let mut file = File::open(file).map_err(io)?;
         if self.offset.checked_add(want).is_none_or(|end| end > metadata.len()) {
             let size = metadata.len();
             return Err(fail(format!(

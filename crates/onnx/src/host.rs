@@ -1,6 +1,7 @@
 //! Tensors in the host's memory, of any ONNX type.
 
 use std::fmt;
+use std::sync::Arc;
 
 use anygrad_core::{Array, Error, Result, Shape};
 use half::{bf16, f16};
@@ -99,7 +100,7 @@ impl Host {
     /// As a device holds it.
     ///
     /// # Errors
-    /// Text; more than 8 axes; an integer beyond 32 bits, which the message names.
+    /// Text; more than 8 axes; a number that 32 bits do not hold, which the message names.
     pub fn to_array(&self) -> Result<Array> {
         let shape = Shape::new(&self.sizes)?;
         let Some(dtype) = self.element.dtype() else {
@@ -110,14 +111,21 @@ impl Host {
             Data::F32(v) => {
                 Ok(Array::from_f64(shape, dtype, &v.iter().map(|&x| f64::from(x)).collect::<Vec<_>>()))
             }
-            Data::F64(v) => Ok(Array::from_f64(shape, dtype, v)),
+            Data::F64(v) => match v.iter().position(|x| x.is_finite() && (*x as f32).is_infinite()) {
+                Some(at) => Err(too_wide(at, format!("{:e}", v[at]))),
+                None => Ok(Array::from_f64(shape, dtype, v)),
+            },
             Data::Int(v) => match self.element {
                 Element::Uint32 => Array::u32_from_i64(&self.sizes, v),
                 Element::Bool => Ok(Array::from_f64(shape, dtype, &self.to_f64())),
-                Element::Uint64 if v.iter().any(|&x| x < 0) => Err(Error::unsupported(
-                    "a UINT64 above 2^63 does not fit the 32 bits that devices count in",
-                )),
-                _ => Array::i32_from_i64(&self.sizes, v),
+                Element::Uint64 => match v.iter().position(|x| i32::try_from(*x).is_err() || *x < 0) {
+                    Some(at) => Err(too_wide(at, v[at] as u64)),
+                    None => Array::i32_from_i64(&self.sizes, v),
+                },
+                _ => match v.iter().position(|x| i32::try_from(*x).is_err()) {
+                    Some(at) => Err(too_wide(at, v[at])),
+                    None => Array::i32_from_i64(&self.sizes, v),
+                },
             },
             Data::Text(_) => Err(Error::unsupported("text cannot be computed with")),
         }
@@ -174,6 +182,45 @@ impl Host {
         Host::new(self.element, sizes, data)
     }
 
+    /// The elements of several tensors of one type, one tensor behind the other, along one axis.
+    ///
+    /// # Errors
+    /// There is none, or their types differ.
+    pub(crate) fn chained(parts: &[Arc<Host>]) -> Result<Self> {
+        fn all<T: Clone>(parts: &[Arc<Host>], of: impl Fn(&Data) -> Option<&Vec<T>>) -> Option<Vec<T>> {
+            let lists = parts.iter().map(|part| of(&part.data)).collect::<Option<Vec<_>>>()?;
+            Some(lists.into_iter().flatten().cloned().collect())
+        }
+        let Some(element) = parts.first().map(|first| first.element) else {
+            return Err(Error::input("there is no tensor"));
+        };
+        if let Some(other) = parts.iter().find(|part| part.element != element) {
+            return Err(Error::input(format!("{} beside {element}", other.element)));
+        }
+        let data = match parts[0].data {
+            Data::F32(_) => all(parts, |d| if let Data::F32(v) = d { Some(v) } else { None }).map(Data::F32),
+            Data::F64(_) => all(parts, |d| if let Data::F64(v) = d { Some(v) } else { None }).map(Data::F64),
+            Data::Int(_) => all(parts, |d| if let Data::Int(v) = d { Some(v) } else { None }).map(Data::Int),
+            Data::Text(_) => {
+                all(parts, |d| if let Data::Text(v) = d { Some(v) } else { None }).map(Data::Text)
+            }
+        };
+        let data = data.ok_or_else(|| Error::internal("tensors of one type hold different data"))?;
+        let count = parts.iter().map(|part| part.len()).sum();
+        Host::new(element, &[count], data)
+    }
+
+    /// The text.
+    ///
+    /// # Errors
+    /// It is numbers.
+    pub(crate) fn text(&self) -> Result<&[Vec<u8>]> {
+        match &self.data {
+            Data::Text(text) => Ok(text),
+            _ => Err(Error::input(format!("{self} is no text"))),
+        }
+    }
+
     /// The elements as numbers; none of text.
     pub fn to_f64(&self) -> Vec<f64> {
         match &self.data {
@@ -202,13 +249,18 @@ impl fmt::Display for Host {
     }
 }
 
-/// The number of elements of these sizes.
+/// The number of elements of these sizes. Those beside a 0 are limited too, so that strides can be computed.
 pub(crate) fn elements(sizes: &[usize]) -> Result<usize> {
-    sizes
-        .iter()
-        .try_fold(1usize, |n, &size| n.checked_mul(size))
-        .filter(|&n| n < 1 << 40)
-        .ok_or_else(|| Error::shape(format!("{sizes:?} has more elements than can be addressed")))
+    let limit = sizes.iter().try_fold(1usize, |n, &size| n.checked_mul(size.max(1)));
+    match limit.filter(|&n| n < 1 << 40) {
+        Some(_) => Ok(sizes.iter().product()),
+        None => Err(Error::shape(format!("{sizes:?} has more elements than can be addressed"))),
+    }
+}
+
+/// The refusal of a number that would be another one on a device.
+fn too_wide(position: usize, number: impl fmt::Display) -> Error {
+    Error::unsupported(format!("element {position} is {number}, which does not fit the 32 bits of a device"))
 }
 
 /// A number rounded to a float of 32 bits or less.

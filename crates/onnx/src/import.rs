@@ -3,48 +3,30 @@
 //! Shapes are known here, and so are numbers that follow from constants. A node that needs numbers which only the
 //! device can tell waits, with all that follows from it: `run` computes what it waits for and imports again.
 
+mod inner;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::Path;
 use std::sync::Arc;
 
 use anygrad_core::{Error, Result};
 use anygrad_graph::{Graph, Interpreter, Origin, Precision, Tensor};
 
-use crate::model::{Model, Opsets, Unsupported, domain, full_name, opsets};
+use crate::model::{Model, Unsupported, domain, full_name};
 use crate::node::Node;
-use crate::proto::{AttributeProto, FunctionProto, GraphProto, NodeProto};
+use crate::proto::{NodeProto, SparseTensorProto, TensorProto};
+use crate::scope::{Key, Scope};
 use crate::value::{Outputs, Stop, Value, wrong};
 use crate::{Element, Host, ops, tensor};
 
-/// Functions that call functions, and graphs inside of nodes: more levels than any model has.
-const DEEPEST: usize = 64;
+/// Nodes that a model may come to, once its functions and loops are written out.
+const MOST_NODES: usize = 1 << 20;
 
-/// A model's names for values, inside of one graph of it.
-pub(crate) struct Scope<'s, 'g> {
-    values: RefCell<HashMap<String, Value<'g>>>,
-    outer: Option<&'s Scope<'s, 'g>>,
-    /// What tells the values of this graph from those of another run of it.
-    path: String,
-    /// The attributes of the call, in the body of a function.
-    attributes: Option<&'s [AttributeProto]>,
-    opsets: &'s Opsets,
-}
+/// Elements of a value at most: kernels count in 32 bits, and 4 GiB are more than a buffer holds.
+const MOST_ELEMENTS: usize = 1 << 30;
 
-impl<'g> Scope<'_, 'g> {
-    fn find(&self, name: &str) -> Option<Value<'g>> {
-        let own = self.values.borrow().get(name).cloned();
-        own.or_else(|| self.outer.and_then(|outer| outer.find(name)))
-    }
-
-    /// An attribute of the call of the function that this is the body of, or a part of.
-    pub(crate) fn attribute(&self, name: &str) -> Option<&AttributeProto> {
-        match self.attributes {
-            Some(attributes) => attributes.iter().find(|a| a.name.as_deref() == Some(name)),
-            None => self.outer.and_then(|outer| outer.attribute(name)),
-        }
-    }
-}
+/// Elements that are computed on the host at most to know numbers that follow from constants.
+const MOST_FOLDED: usize = 1 << 22;
 
 /// What an initializer becomes in the graph, where it is more than constant numbers.
 pub(crate) type Parameter<'a, 'g> = dyn Fn(&str, &Host) -> Option<Tensor<'g>> + 'a;
@@ -60,13 +42,24 @@ pub(crate) struct Importer<'a, 'g> {
     graph: &'g Graph,
     parameter: &'a Parameter<'a, 'g>,
     /// Numbers that were computed before, by the path of their value.
-    memo: &'a HashMap<String, Arc<Host>>,
+    memo: &'a HashMap<Key, Arc<Host>>,
+    /// Which of them decided something.
+    used: RefCell<HashSet<Key>>,
+    /// Whether the node of the main graph that is made now has used one.
+    has_used: Cell<bool>,
+    /// Values of the main graph that the host made of them.
+    derived: RefCell<BTreeMap<String, Arc<Host>>>,
     /// Values that nodes wait for, by their path.
-    needs: RefCell<BTreeMap<String, (Tensor<'g>, Element)>>,
+    needs: RefCell<BTreeMap<Key, (Tensor<'g>, Element)>>,
+    /// Tensors of the file by the address of their message, which the model keeps where it is: a graph that runs
+    /// several times has them once.
+    decoded: RefCell<HashMap<usize, Arc<Host>>>,
     /// Constants by the address of their numbers, which stay alive beside them.
     constants: RefCell<HashMap<usize, (Arc<Host>, Tensor<'g>)>>,
     unsupported: RefCell<BTreeMap<(String, i64, String), Unsupported>>,
     depth: Cell<usize>,
+    /// Nodes so far.
+    nodes: Cell<usize>,
 }
 
 /// What became of a model.
@@ -74,11 +67,15 @@ pub(crate) struct Imported<'g> {
     /// What was asked for, in order.
     pub(crate) outputs: Vec<Value<'g>>,
     /// Values of the graph that waiting nodes need the numbers of, by their path.
-    pub(crate) needs: BTreeMap<String, (Tensor<'g>, Element)>,
-    /// Values of the main graph that waiting nodes read.
+    pub(crate) needs: BTreeMap<Key, (Tensor<'g>, Element)>,
+    /// Values of the main graph that waiting nodes read, other than those that were given.
     pub(crate) carried: BTreeMap<String, Value<'g>>,
     /// All values of the main graph that were looked at.
     pub(crate) values: HashMap<String, Value<'g>>,
+    /// The numbers computed before that the graph was made for.
+    pub(crate) used: HashSet<Key>,
+    /// Values of the main graph that the host made of such numbers: they may be given instead.
+    pub(crate) derived: BTreeMap<String, Arc<Host>>,
 }
 
 impl<'a, 'g> Importer<'a, 'g> {
@@ -86,34 +83,50 @@ impl<'a, 'g> Importer<'a, 'g> {
         model: &'a Model,
         graph: &'g Graph,
         parameter: &'a Parameter<'a, 'g>,
-        memo: &'a HashMap<String, Arc<Host>>,
+        memo: &'a HashMap<Key, Arc<Host>>,
     ) -> Self {
         Importer {
             model,
             graph,
             parameter,
             memo,
+            used: RefCell::default(),
+            has_used: Cell::new(false),
+            derived: RefCell::default(),
             needs: RefCell::default(),
+            decoded: RefCell::default(),
             constants: RefCell::default(),
             unsupported: RefCell::default(),
             depth: Cell::new(0),
+            nodes: Cell::new(0),
         }
     }
 
-    pub(crate) fn folder(&self) -> Option<&'a Path> {
-        self.model.folder.as_deref()
+    /// The tensor of a message of the model.
+    pub(crate) fn decoded(&self, proto: &TensorProto) -> Result<Arc<Host>> {
+        self.once(std::ptr::from_ref(proto).addr(), || tensor::decode(proto, self.model.folder.as_deref()))
+    }
+
+    /// The same of a sparse one, filled up.
+    pub(crate) fn decoded_sparse(&self, proto: &SparseTensorProto) -> Result<Arc<Host>> {
+        let decode = || tensor::decode_sparse(proto, self.model.folder.as_deref());
+        self.once(std::ptr::from_ref(proto).addr(), decode)
+    }
+
+    fn once(&self, address: usize, decode: impl FnOnce() -> Result<Host>) -> Result<Arc<Host>> {
+        if let Some(host) = self.decoded.borrow().get(&address) {
+            return Ok(host.clone());
+        }
+        let host = Arc::new(decode()?);
+        self.decoded.borrow_mut().insert(address, host.clone());
+        Ok(host)
     }
 
     /// Imports what the outputs of the main graph need, from the values that are given.
     pub(crate) fn run(self, given: HashMap<String, Value<'g>>) -> Result<Imported<'g>> {
         let graph = &self.model.graph;
-        let scope = Scope {
-            values: RefCell::new(given),
-            outer: None,
-            path: String::new(),
-            attributes: None,
-            opsets: &self.model.opsets,
-        };
+        let sources: HashSet<String> = given.keys().cloned().collect();
+        let scope = Scope::main(given, &self.model.opsets);
         let wanted: Vec<&str> = graph.output.iter().map(|port| port.name.as_deref().unwrap_or("")).collect();
         let needed = self.needed(&scope, &graph.node, &wanted);
         let mut waiting: Vec<&NodeProto> = Vec::new();
@@ -128,13 +141,20 @@ impl<'a, 'g> Importer<'a, 'g> {
         for node in waiting {
             let mut names = HashSet::new();
             reads(node, &mut names);
-            for name in names {
+            for name in names.into_iter().filter(|name| !sources.contains(*name)) {
                 if let Some(value @ Value::Tensor(..)) = scope.find(name) {
                     carried.insert(name.to_owned(), value);
                 }
             }
         }
-        Ok(Imported { outputs, needs: self.needs.into_inner(), carried, values: scope.values.into_inner() })
+        Ok(Imported {
+            outputs,
+            needs: self.needs.into_inner(),
+            carried,
+            values: scope.values.into_inner(),
+            used: self.used.into_inner(),
+            derived: self.derived.into_inner(),
+        })
     }
 
     /// Which nodes the wanted names follow from, as far as they are not given.
@@ -159,7 +179,7 @@ impl<'a, 'g> Importer<'a, 'g> {
         if let Some(value) = scope.find(name) {
             return Ok(value);
         }
-        let Some(host) = self.model.initializers.get(name) else {
+        let Some(host) = self.model.initializers.get(name).filter(|_| scope.is_in_main()) else {
             return Err(Error::input(format!("nothing makes {name:?}")));
         };
         if let Some(tensor) = (self.parameter)(name, host) {
@@ -179,22 +199,50 @@ impl<'a, 'g> Importer<'a, 'g> {
         Ok(tensor)
     }
 
+    /// A value as one of the graph.
+    pub(crate) fn tensor(&self, value: &Value<'g>) -> Result<Tensor<'g>, Stop> {
+        match value {
+            Value::Tensor(tensor, _) => Ok(*tensor),
+            Value::Known(host) => Ok(self.constant(host)?),
+            Value::Blocked => Err(Stop::Blocked),
+            Value::Sequence(_) => wrong("a sequence is given where a tensor was expected"),
+            Value::Nothing => wrong("an empty optional is given where a tensor was expected"),
+        }
+    }
+
     /// Makes the values of one node; `false` where it waits.
     fn node(&self, scope: &Scope<'_, 'g>, proto: &NodeProto) -> Result<bool> {
         let place = |error: Error| {
             error.context(format!("node {:?} ({})", proto.name.as_deref().unwrap_or(""), full_name(proto)))
         };
+        self.nodes.set(self.nodes.get() + 1);
+        if self.nodes.get() > MOST_NODES {
+            return Err(Error::unsupported(format!(
+                "more than {MOST_NODES} nodes, once its functions and loops are written out"
+            )));
+        }
+        let is_main = scope.path.is_empty();
+        if is_main {
+            self.has_used.set(false);
+        }
         let mut inputs = Vec::new();
         for name in &proto.input {
-            inputs.push((!name.is_empty()).then(|| self.lookup(scope, name)).transpose().map_err(place)?);
+            let left_out = name.is_empty() || (scope.is_missing(name) && scope.find(name).is_none());
+            inputs.push((!left_out).then(|| self.lookup(scope, name)).transpose().map_err(place)?);
         }
-        let blocked = inputs.iter().flatten().any(|value| matches!(value, Value::Blocked));
+        let blocked = inputs.iter().flatten().any(Value::is_blocked);
         let outputs = if blocked { Err(Stop::Blocked) } else { self.apply(scope, proto, inputs) };
         if let Err(error) = self.graph.check() {
             return Err(place(error));
         }
         let (mut values, waits) = match outputs {
-            Ok(values) => (values, false),
+            Ok(values) => {
+                let named = proto.output.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
+                if values.len() < named {
+                    self.note_unsupported(scope, proto, format!("output {}", named - 1));
+                }
+                (values, false)
+            }
             Err(Stop::Blocked) => (Vec::new(), true),
             Err(Stop::Unsupported(reason)) => {
                 self.note_unsupported(scope, proto, reason);
@@ -203,19 +251,26 @@ impl<'a, 'g> Importer<'a, 'g> {
             Err(Stop::Wrong(error)) => return Err(place(error)),
         };
         values.resize(proto.output.len().max(values.len()), Value::Blocked);
-        let waits = waits || values.iter().any(|value| matches!(value, Value::Blocked));
+        let waits = waits || values.iter().any(Value::is_blocked);
         let mut known = scope.values.borrow_mut();
         for (name, value) in proto.output.iter().zip(values) {
-            if !name.is_empty() {
-                known.insert(name.clone(), settled(value).map_err(place)?);
+            if name.is_empty() {
+                continue;
             }
+            if let (true, true, Value::Known(host)) = (is_main, self.has_used.get(), &value) {
+                self.derived.borrow_mut().insert(name.clone(), host.clone());
+            }
+            // What was given stays, where a node is made for another of its outputs.
+            let value = settled(value).map_err(place)?;
+            known.entry(name.clone()).or_insert(value);
         }
         Ok(!waits)
     }
 
     fn apply(&self, scope: &Scope<'_, 'g>, proto: &NodeProto, inputs: Vec<Option<Value<'g>>>) -> Outputs<'g> {
         let (domain, op) = (domain(proto.domain.as_deref()), proto.op_type.as_deref().unwrap_or(""));
-        if let Some(function) = self.model.functions.get(&(domain.clone(), op.into())) {
+        let overload = proto.overload.clone().unwrap_or_default();
+        if let Some(function) = self.model.functions.get(&(domain.clone(), op.into(), overload)) {
             return self.function(scope, proto, function, inputs);
         }
         let Some(rule) = ops::find(&domain, op) else {
@@ -227,77 +282,6 @@ impl<'a, 'g> Importer<'a, 'g> {
         self.graph.labelled(label, || rule(&node))
     }
 
-    /// The outputs of a function's body.
-    fn function(
-        &self,
-        scope: &Scope<'_, 'g>,
-        call: &NodeProto,
-        function: &FunctionProto,
-        inputs: Vec<Option<Value<'g>>>,
-    ) -> Outputs<'g> {
-        let own = opsets(&function.opset_import)?;
-        let mut attributes = call.attribute.clone();
-        for default in &function.attribute_proto {
-            if !attributes.iter().any(|a| a.name == default.name) {
-                attributes.push(default.clone());
-            }
-        }
-        let given =
-            function.input.iter().cloned().zip(inputs).filter_map(|(name, value)| Some((name, value?)));
-        let name = call.output.first().map_or("", String::as_str);
-        let inner = Scope {
-            values: RefCell::new(given.collect()),
-            outer: None,
-            path: format!("{}{name}/", scope.path),
-            attributes: Some(&attributes),
-            opsets: &own,
-        };
-        self.nodes(&inner, &function.node, function.output.iter().map(String::as_str))
-    }
-
-    /// The outputs of a graph that stands inside of a node.
-    pub(crate) fn body(
-        &self,
-        scope: &Scope<'_, 'g>,
-        path: &str,
-        graph: &GraphProto,
-        inputs: Vec<Value<'g>>,
-    ) -> Outputs<'g> {
-        let names = graph.input.iter().map(|port| port.name.clone().unwrap_or_default());
-        if inputs.len() > graph.input.len() {
-            return wrong(format!("a graph with {} inputs is given {}", graph.input.len(), inputs.len()));
-        }
-        let mut values: HashMap<String, Value<'g>> = names.zip(inputs).collect();
-        for proto in &graph.initializer {
-            let host = tensor::decode(proto, self.folder())?;
-            values.insert(proto.name.clone().unwrap_or_default(), host.into());
-        }
-        let inner = Scope {
-            values: RefCell::new(values),
-            outer: Some(scope),
-            path: format!("{}{path}", scope.path),
-            attributes: None,
-            opsets: scope.opsets,
-        };
-        self.nodes(&inner, &graph.node, graph.output.iter().map(|port| port.name.as_deref().unwrap_or("")))
-    }
-
-    fn nodes<'n>(
-        &self,
-        scope: &Scope<'_, 'g>,
-        nodes: &[NodeProto],
-        outputs: impl Iterator<Item = &'n str>,
-    ) -> Outputs<'g> {
-        if self.depth.get() >= DEEPEST {
-            return wrong(format!("graphs and functions inside of each other, more than {DEEPEST} deep"));
-        }
-        self.depth.set(self.depth.get() + 1);
-        let made = nodes.iter().try_for_each(|node| self.node(scope, node).map(|_| ()));
-        self.depth.set(self.depth.get() - 1);
-        made?;
-        Ok(outputs.map(|name| self.lookup(scope, name)).collect::<Result<Vec<_>>>()?)
-    }
-
     /// The numbers of a value: known, or following from constants, or computed before. Otherwise they are asked for.
     pub(crate) fn numbers(
         &self,
@@ -305,14 +289,25 @@ impl<'a, 'g> Importer<'a, 'g> {
         name: &str,
         value: &Value<'g>,
     ) -> Result<Arc<Host>, Stop> {
+        self.numbers_at((scope.home(name).into(), name.to_owned()), value)
+    }
+
+    /// The same of the value at a path.
+    pub(crate) fn numbers_at(&self, path: Key, value: &Value<'g>) -> Result<Arc<Host>, Stop> {
         let (tensor, element) = match value {
             Value::Known(host) => return Ok(host.clone()),
             Value::Tensor(tensor, element) => (*tensor, *element),
             Value::Blocked => return Err(Stop::Blocked),
-            Value::Sequence(_) | Value::Nothing => return wrong(format!("{name:?} is no tensor")),
+            Value::Sequence(_) | Value::Nothing => return wrong(format!("{:?} is no tensor", path.1)),
         };
-        let path = format!("{}{name}", scope.path);
+        // What a run is given is known there exactly, whatever it is called here.
+        let path = match self.graph.origin(tensor.id()) {
+            Origin::Input(input) => (String::new(), input.to_string()),
+            _ => path,
+        };
         if let Some(host) = self.memo.get(&path) {
+            self.used.borrow_mut().insert(path);
+            self.has_used.set(true);
             return Ok(host.clone());
         }
         if follows_from_constants(tensor) {
@@ -352,21 +347,30 @@ pub(crate) fn refusal(all: &[Unsupported]) -> Error {
     Error::unsupported(format!("{} operator(s) cannot run here: {}", all.len(), lines.join("; ")))
 }
 
-/// A value without elements is known: devices have no buffers of 0 bytes.
+/// A value without elements is known: devices have no buffers of 0 bytes. One that no device holds is refused.
 fn settled(value: Value<'_>) -> Result<Value<'_>> {
     match value {
-        Value::Tensor(tensor, element) if tensor.shape().elements() == 0 => {
-            Ok(Host::from_f64(element, &tensor.shape(), &[])?.into())
-        }
+        Value::Tensor(tensor, element) => match tensor.shape().elements() {
+            0 => Ok(Host::from_f64(element, &tensor.shape(), &[])?.into()),
+            many if many > MOST_ELEMENTS => Err(Error::unsupported(format!(
+                "{element}{:?} has {many} elements, at most {MOST_ELEMENTS} are computed with",
+                &*tensor.shape()
+            ))),
+            _ => Ok(value),
+        },
         other => Ok(other),
     }
 }
 
-/// Whether nothing that a device is given before a run decides this value.
+/// Whether nothing that a device is given before a run decides this value, and little is to be computed for it.
 fn follows_from_constants(tensor: Tensor<'_>) -> bool {
     let graph = tensor.graph();
-    let (mut open, mut seen) = (vec![tensor.id()], HashSet::new());
+    let (mut open, mut seen, mut elements) = (vec![tensor.id()], HashSet::new(), 0usize);
     while let Some(id) = open.pop() {
+        elements = elements.saturating_add(graph.meta(id).shape.elements());
+        if elements > MOST_FOLDED {
+            return false;
+        }
         match graph.origin(id) {
             Origin::Input(_) | Origin::State(_) => return false,
             Origin::Constant(_) => {}

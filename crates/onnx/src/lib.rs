@@ -4,6 +4,7 @@
 //! shapes; [`Model::import`] makes it a part of a graph, and [`Pretrained`] a layer, which can be trained further.
 
 mod bound;
+mod check;
 mod element;
 pub mod export;
 mod external;
@@ -15,6 +16,7 @@ mod node;
 mod ops;
 pub mod proto;
 mod run;
+mod scope;
 pub mod suite;
 mod tensor;
 mod value;

@@ -1,6 +1,6 @@
 //! A model as its file tells it: checked, and bound to no shapes yet.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,19 +11,17 @@ use crate::proto::{
     DimensionValue, FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TypeProto,
     TypeValue, ValueInfoProto,
 };
-use crate::{Element, Host, ops, tensor};
+use crate::{Element, Host, check, ops, tensor};
 
 /// The newest version of the default operator set that is known here.
 pub const NEWEST_OPSET: i64 = 28;
-
-/// The most nodes, initializers, inputs and outputs that a model's graph may have.
-const MOST_PARTS: usize = 1 << 20;
 
 /// An ONNX model: read, checked, and bound to no shapes yet.
 #[derive(Clone, Debug)]
 pub struct Model {
     pub(crate) graph: GraphProto,
-    pub(crate) functions: HashMap<(String, String), FunctionProto>,
+    /// By domain, name and overload.
+    pub(crate) functions: HashMap<(String, String, String), FunctionProto>,
     pub(crate) opsets: Opsets,
     pub(crate) initializers: BTreeMap<String, Arc<Host>>,
     pub(crate) folder: Option<PathBuf>,
@@ -79,6 +77,11 @@ impl Model {
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let named = |error: Error| error.context(format!("{}", path.display()));
+        // Pipes and devices may never end.
+        let metadata = std::fs::metadata(path).map_err(|error| named(Error::input(error)))?;
+        if !metadata.is_file() {
+            return Err(named(Error::input("no file")));
+        }
         let bytes = std::fs::read(path).map_err(|error| named(Error::input(error)))?;
         let folder =
             path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
@@ -115,11 +118,16 @@ impl Model {
             let host = tensor::decode_sparse(&sparse, folder)?;
             keep(&mut initializers, sparse.values.as_ref().and_then(|values| values.name.as_deref()), host)?;
         }
-        let functions = proto
-            .functions
-            .into_iter()
-            .map(|f| ((domain(f.domain.as_deref()), f.name.clone().unwrap_or_default()), f))
-            .collect();
+        let mut functions = HashMap::new();
+        for function in proto.functions {
+            check::function(&function)?;
+            let name = function.name.clone().unwrap_or_default();
+            let overload = function.overload.clone().unwrap_or_default();
+            let key = (domain(function.domain.as_deref()), name, overload);
+            if functions.insert(key, function).is_some() {
+                return Err(Error::input("two functions have the same domain, name and overload"));
+            }
+        }
         let version = proto.producer_version.as_deref().unwrap_or("");
         let model = Model {
             graph,
@@ -130,8 +138,7 @@ impl Model {
             producer: format!("{} {version}", proto.producer_name.as_deref().unwrap_or("")).trim().into(),
             ir_version: proto.ir_version.unwrap_or(0),
         };
-        let known: HashSet<&str> = model.initializers.keys().map(String::as_str).collect();
-        check_graph(&model.graph, &known, 0)?;
+        check::main_graph(&model.graph, model.initializers.keys().map(String::as_str))?;
         for port in model.graph.input.iter().chain(&model.graph.output) {
             port_of(port)?;
         }
@@ -198,7 +205,8 @@ impl Model {
         self.for_each_node(&mut |node, opsets| {
             let domain = domain(node.domain.as_deref());
             let name = node.op_type.as_deref().unwrap_or("");
-            if self.functions.contains_key(&(domain.clone(), name.into()))
+            let overload = node.overload.clone().unwrap_or_default();
+            if self.functions.contains_key(&(domain.clone(), name.into(), overload))
                 || ops::find(&domain, name).is_some()
             {
                 return;
@@ -280,56 +288,7 @@ fn keep(initializers: &mut BTreeMap<String, Arc<Host>>, name: Option<&str>, host
     }
 }
 
-/// Every name is made once and before it is read: so no node waits for itself.
-fn check_graph(graph: &GraphProto, outer: &HashSet<&str>, depth: usize) -> Result<()> {
-    /// Deeper than any exporter nests.
-    const DEEPEST: usize = 32;
-    if depth > DEEPEST {
-        return Err(Error::input(format!("graphs inside of graphs, more than {DEEPEST} deep")));
-    }
-    let parts = graph.node.len() + graph.input.len() + graph.output.len() + graph.initializer.len();
-    if parts > MOST_PARTS {
-        return Err(Error::unsupported(format!(
-            "{parts} nodes, inputs and outputs; at most {MOST_PARTS} are read"
-        )));
-    }
-    let mut known = outer.clone();
-    known.extend(graph.initializer.iter().filter_map(|tensor| tensor.name.as_deref()));
-    known.extend(graph.input.iter().filter_map(|port| port.name.as_deref()));
-    let mut made: HashSet<&str> = HashSet::new();
-    for (index, node) in graph.node.iter().enumerate() {
-        let place = || format!("node {index} {:?} ({})", node.name.as_deref().unwrap_or(""), full_name(node));
-        for input in node.input.iter().filter(|name| !name.is_empty()) {
-            if !known.contains(input.as_str()) {
-                let why = "the model is torn, has a cycle, or its nodes are not sorted";
-                return Err(Error::input(format!(
-                    "it reads {input:?}, which nothing before it makes: {why}"
-                ))
-                .context(place()));
-            }
-        }
-        for attribute in &node.attribute {
-            for inner in attribute.g.iter().chain(&attribute.graphs) {
-                check_graph(inner, &known, depth + 1).map_err(|error| error.context(place()))?;
-            }
-        }
-        for output in node.output.iter().filter(|name| !name.is_empty()) {
-            if !made.insert(output) {
-                return Err(Error::input(format!("{output:?} is made twice")).context(place()));
-            }
-            known.insert(output);
-        }
-    }
-    for port in &graph.output {
-        let name = port.name.as_deref().unwrap_or("");
-        if !known.contains(name) {
-            return Err(Error::input(format!("nothing makes the output {name:?}")));
-        }
-    }
-    Ok(())
-}
-
-fn port_of(port: &ValueInfoProto) -> Result<Port> {
+pub(crate) fn port_of(port: &ValueInfoProto) -> Result<Port> {
     let name = port.name.clone().unwrap_or_default();
     let place = |error: Error| error.context(format!("{name:?}"));
     let Some(TypeProto { value: Some(TypeValue::Tensor(tensor)), .. }) = &port.r#type else {

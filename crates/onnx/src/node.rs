@@ -5,10 +5,11 @@ use std::sync::Arc;
 use anygrad_core::{DType, Error};
 use anygrad_graph::{Graph, Tensor};
 
-use crate::import::{Importer, Scope};
-use crate::proto::{AttributeProto, GraphProto, NodeProto};
+use crate::import::Importer;
+use crate::proto::{AttributeProto, AttributeType, GraphProto, NodeProto};
+use crate::scope::Scope;
 use crate::value::{Outputs, Stop, Value, unsupported, wrong};
-use crate::{Element, Host, tensor};
+use crate::{Element, Host};
 
 /// A node, its inputs and its attributes.
 pub(crate) struct Node<'a, 'g> {
@@ -47,13 +48,7 @@ impl<'a, 'g> Node<'a, 'g> {
 
     /// An input as a value of the graph.
     pub(crate) fn tensor(&self, input: usize) -> Result<Tensor<'g>, Stop> {
-        match self.value(input)? {
-            Value::Tensor(tensor, _) => Ok(tensor),
-            Value::Known(host) => Ok(self.importer.constant(&host)?),
-            Value::Blocked => Err(Stop::Blocked),
-            Value::Sequence(_) => wrong(format!("input {input} is a sequence, a tensor was expected")),
-            Value::Nothing => wrong(format!("input {input} is an empty optional, a tensor was expected")),
-        }
+        self.importer.tensor(&self.value(input)?)
     }
 
     /// An input as a value of the graph, where it is given.
@@ -68,22 +63,12 @@ impl<'a, 'g> Node<'a, 'g> {
 
     /// The type of an input's elements.
     pub(crate) fn element(&self, input: usize) -> Result<Element, Stop> {
-        match self.value(input)? {
-            Value::Tensor(_, element) => Ok(element),
-            Value::Known(host) => Ok(host.element()),
-            Value::Blocked => Err(Stop::Blocked),
-            Value::Sequence(_) | Value::Nothing => wrong(format!("input {input} is no tensor")),
-        }
+        self.value(input)?.element()
     }
 
     /// The sizes of an input's axes.
     pub(crate) fn sizes(&self, input: usize) -> Result<Vec<usize>, Stop> {
-        match self.value(input)? {
-            Value::Tensor(tensor, _) => Ok(tensor.shape().to_vec()),
-            Value::Known(host) => Ok(host.sizes().to_vec()),
-            Value::Blocked => Err(Stop::Blocked),
-            Value::Sequence(_) | Value::Nothing => wrong(format!("input {input} is no tensor")),
-        }
+        self.value(input)?.sizes()
     }
 
     /// An input's numbers. Where only the device can tell them, they are asked for, and the node waits.
@@ -125,6 +110,17 @@ impl<'a, 'g> Node<'a, 'g> {
         }
     }
 
+    /// An attribute of this kind; one of another kind is a mistake of the model, which the graph keeps.
+    fn of_kind(&self, name: &str, kind: AttributeType) -> Option<&'a AttributeProto> {
+        let attribute = self.attribute(name)?;
+        if let Some(found) = kind_of(attribute).filter(|found| *found != kind) {
+            let message = format!("the attribute {name:?} holds {found:?}, {kind:?} was expected");
+            self.graph.fail(Error::input(message));
+            return None;
+        }
+        Some(attribute)
+    }
+
     /// An integer attribute.
     pub(crate) fn int(&self, name: &str, default: i64) -> i64 {
         self.maybe_int(name).unwrap_or(default)
@@ -132,7 +128,7 @@ impl<'a, 'g> Node<'a, 'g> {
 
     /// An integer attribute, where it is given.
     pub(crate) fn maybe_int(&self, name: &str) -> Option<i64> {
-        self.attribute(name).map(|a| a.i.unwrap_or(0))
+        self.of_kind(name, AttributeType::Int).map(|a| a.i.unwrap_or(0))
     }
 
     /// Whether an integer attribute is not 0.
@@ -142,7 +138,7 @@ impl<'a, 'g> Node<'a, 'g> {
 
     /// A list of integers, where it is given.
     pub(crate) fn ints(&self, name: &str) -> Option<Vec<i64>> {
-        self.attribute(name).map(|a| a.ints.clone())
+        self.of_kind(name, AttributeType::Ints).map(|a| a.ints.clone())
     }
 
     /// A float attribute.
@@ -152,35 +148,35 @@ impl<'a, 'g> Node<'a, 'g> {
 
     /// A float attribute, where it is given.
     pub(crate) fn maybe_float(&self, name: &str) -> Option<f64> {
-        self.attribute(name).map(|a| f64::from(a.f.unwrap_or(0.0)))
+        self.of_kind(name, AttributeType::Float).map(|a| f64::from(a.f.unwrap_or(0.0)))
     }
 
     /// A list of floats, where it is given.
     pub(crate) fn floats(&self, name: &str) -> Option<Vec<f64>> {
-        self.attribute(name).map(|a| a.floats.iter().map(|&x| f64::from(x)).collect())
+        self.of_kind(name, AttributeType::Floats).map(|a| a.floats.iter().map(|&x| f64::from(x)).collect())
     }
 
     /// A text attribute.
     pub(crate) fn text(&self, name: &str, default: &str) -> String {
-        let given = self.attribute(name).and_then(|a| a.s.as_deref());
+        let given = self.of_kind(name, AttributeType::String).and_then(|a| a.s.as_deref());
         given.map_or_else(|| default.into(), |bytes| String::from_utf8_lossy(bytes).into_owned())
     }
 
     /// A list of texts, where it is given.
     pub(crate) fn texts(&self, name: &str) -> Option<Vec<String>> {
         let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
-        self.attribute(name).map(|a| a.strings.iter().map(text).collect())
+        self.of_kind(name, AttributeType::Strings).map(|a| a.strings.iter().map(text).collect())
     }
 
     /// A tensor attribute, where it is given.
-    pub(crate) fn tensor_attribute(&self, name: &str) -> Result<Option<Host>, Stop> {
-        let proto = self.attribute(name).and_then(|a| a.t.as_ref());
-        Ok(proto.map(|proto| tensor::decode(proto, self.importer.folder())).transpose()?)
+    pub(crate) fn tensor_attribute(&self, name: &str) -> Result<Option<Arc<Host>>, Stop> {
+        let proto = self.of_kind(name, AttributeType::Tensor).and_then(|a| a.t.as_ref());
+        Ok(proto.map(|proto| self.importer.decoded(proto)).transpose()?)
     }
 
     /// A graph attribute.
     pub(crate) fn graph_attribute(&self, name: &str) -> Result<&'a GraphProto, Stop> {
-        match self.attribute(name).and_then(|a| a.g.as_ref()) {
+        match self.of_kind(name, AttributeType::Graph).and_then(|a| a.g.as_ref()) {
             Some(graph) => Ok(graph),
             None => wrong(format!("the graph {name:?} is missing")),
         }
@@ -200,8 +196,18 @@ impl<'a, 'g> Node<'a, 'g> {
     /// The outputs of a graph attribute for these inputs, with the names around it in sight. `step` tells runs of
     /// the same graph apart.
     pub(crate) fn body(&self, graph: &'a GraphProto, step: usize, inputs: Vec<Value<'g>>) -> Outputs<'g> {
-        let name = self.proto.output.iter().find(|name| !name.is_empty()).map_or("", String::as_str);
-        self.importer.body(self.scope, &format!("{name}/{step}/"), graph, inputs)
+        self.importer.body(self.scope, self.scope.below(self.key(), &step.to_string()), graph, inputs)
+    }
+
+    /// The numbers of what a run of a graph attribute gave under this name.
+    pub(crate) fn numbers_of(&self, step: usize, name: &str, value: &Value<'g>) -> Result<Arc<Host>, Stop> {
+        let path = self.scope.below(self.key(), &step.to_string());
+        self.importer.numbers_at((path, name.to_owned()), value)
+    }
+
+    /// The name that tells this node from the others of its graph: of its first output.
+    fn key(&self) -> &'a str {
+        self.proto.output.iter().find(|name| !name.is_empty()).map_or("", String::as_str)
     }
 
     /// Axes that stand in an attribute up to one version of the operator set and in an input from it on; counted
@@ -258,6 +264,25 @@ pub(crate) fn wrapped<'g>(tensor: Tensor<'g>, element: Element) -> Tensor<'g> {
     } else {
         tensor.bitwise_and(number((1 << bits) - 1))
     }
+}
+
+/// What an attribute holds; `None` where nothing tells.
+fn kind_of(a: &AttributeProto) -> Option<AttributeType> {
+    let told = a.r#type.and_then(|kind| AttributeType::try_from(kind).ok());
+    // Files of the first versions do not tell.
+    told.filter(|kind| *kind != AttributeType::Undefined).or_else(|| {
+        let fields = [
+            (a.f.is_some(), AttributeType::Float),
+            (a.i.is_some(), AttributeType::Int),
+            (a.s.is_some(), AttributeType::String),
+            (a.t.is_some(), AttributeType::Tensor),
+            (a.g.is_some(), AttributeType::Graph),
+            (!a.floats.is_empty(), AttributeType::Floats),
+            (!a.ints.is_empty(), AttributeType::Ints),
+            (!a.strings.is_empty(), AttributeType::Strings),
+        ];
+        fields.iter().find(|(given, _)| *given).map(|(_, kind)| *kind)
+    })
 }
 
 /// A size or count that must not be negative.

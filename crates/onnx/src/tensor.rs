@@ -111,42 +111,71 @@ fn from_typed(proto: &TensorProto, element: Element, sizes: &[usize], count: usi
 /// A tensor that gives only the elements that are not zero, filled up.
 ///
 /// # Errors
-/// The parts are missing or do not fit, or the whole would have more than 2^28 elements.
+/// The parts are missing or do not fit, or the whole is so large that the file cannot mean it.
 pub(crate) fn decode_sparse(proto: &SparseTensorProto, folder: Option<&Path>) -> Result<Host> {
-    /// Zeros are not in the file: so many elements, 1 GiB of floats, are filled up and no more.
+    /// Zeros are not in the file, so a small file could ask for any amount of memory: as many are filled up for each
+    /// element that is there, and as many altogether.
+    const MOST_EACH: usize = 1 << 12;
     const MOST: usize = 1 << 28;
     let missing = |what| Error::input(format!("a sparse tensor without {what}"));
     let values = decode(proto.values.as_ref().ok_or_else(|| missing("values"))?, folder)?;
     let indices = decode(proto.indices.as_ref().ok_or_else(|| missing("indices"))?, folder)?;
     let sizes = sizes(&proto.dims)?;
     let count = elements(&sizes)?;
-    if count > MOST {
+    let most = MOST.min((values.len() + 16) * MOST_EACH);
+    if count > most {
         return Err(Error::unsupported(format!(
-            "a sparse tensor of {count} elements; at most {MOST} are filled up"
+            "a sparse tensor of {count} elements of which {} are given; at most {most} are filled up",
+            values.len()
         )));
     }
-    let strides: Vec<usize> = (0..sizes.len()).map(|axis| sizes[axis + 1..].iter().product()).collect();
-    let (places, rank) = (indices.to_i64(), sizes.len());
-    let flat: Vec<i64> = match indices.sizes() {
-        [_] => places,
-        [_, axes] if *axes == rank => places
-            .chunks(rank.max(1))
-            .map(|place| {
-                place.iter().zip(&strides).map(|(&i, &stride)| i.saturating_mul(stride as i64)).sum()
-            })
-            .collect(),
+    let rank = sizes.len();
+    let flat = match indices.sizes() {
+        [_] => indices.to_i64(),
+        [_, axes] if *axes == rank => {
+            let flat = |place: &[i64]| {
+                place.iter().zip(&sizes).try_fold(0i64, |flat, (&i, &size)| {
+                    let inside = (0..size as i64).contains(&i);
+                    inside.then_some(flat * size as i64 + i)
+                })
+            };
+            let places = indices.to_i64();
+            let flat: Option<Vec<i64>> = places.chunks(rank.max(1)).map(flat).collect();
+            flat.ok_or_else(|| Error::input(format!("an index outside of a sparse tensor {sizes:?}")))?
+        }
         other => return Err(Error::input(format!("indices {other:?} of a sparse tensor of {rank} axes"))),
     };
     if flat.len() != values.len() {
         return Err(Error::input(format!("{} indices of {} values", flat.len(), values.len())));
     }
-    let numbers = values.to_f64();
-    let mut dense = vec![0.0; count];
-    for (&place, &number) in flat.iter().zip(&numbers) {
-        let slot = usize::try_from(place).ok().and_then(|place| dense.get_mut(place));
-        *slot.ok_or_else(|| Error::input(format!("index {place} of a sparse tensor {sizes:?}")))? = number;
+    let fill = Fill { places: &flat, count, sizes: &sizes };
+    let data = match values.data() {
+        Data::F32(v) => Data::F32(fill.with(v)?),
+        Data::F64(v) => Data::F64(fill.with(v)?),
+        Data::Int(v) => Data::Int(fill.with(v)?),
+        Data::Text(_) => return Err(Error::unsupported("a sparse tensor of text")),
+    };
+    Host::new(values.element(), &sizes, data)
+}
+
+/// Where the elements of a sparse tensor go.
+struct Fill<'p> {
+    places: &'p [i64],
+    count: usize,
+    sizes: &'p [usize],
+}
+
+impl Fill<'_> {
+    fn with<T: Copy + Default>(&self, values: &[T]) -> Result<Vec<T>> {
+        let mut dense = vec![T::default(); self.count];
+        for (&place, &value) in self.places.iter().zip(values) {
+            let slot = usize::try_from(place).ok().and_then(|place| dense.get_mut(place));
+            *slot.ok_or_else(|| {
+                Error::input(format!("index {place} of a sparse tensor {:?}", self.sizes))
+            })? = value;
+        }
+        Ok(dense)
     }
-    Host::from_f64(values.element(), &sizes, &dense)
 }
 
 /// The message of a tensor: raw bytes, or text.

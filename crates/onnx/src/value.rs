@@ -1,5 +1,6 @@
 //! What a name of a model stands for while the model becomes a graph.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use anygrad_core::Error;
@@ -15,7 +16,7 @@ pub(crate) enum Value<'g> {
     /// A value of the graph, and the type that it has in the model.
     Tensor(Tensor<'g>, Element),
     /// Several values.
-    Sequence(Arc<Vec<Value<'g>>>),
+    Sequence(Rc<Vec<Value<'g>>>),
     /// An optional value that is none.
     Nothing,
     /// It follows from something that must be computed first.
@@ -25,6 +26,35 @@ pub(crate) enum Value<'g> {
 impl<'g> Value<'g> {
     pub(crate) fn known(host: Host) -> Self {
         Value::Known(Arc::new(host))
+    }
+
+    /// Whether it, or a part of it, must be waited for.
+    pub(crate) fn is_blocked(&self) -> bool {
+        match self {
+            Value::Blocked => true,
+            Value::Sequence(parts) => parts.iter().any(Value::is_blocked),
+            Value::Known(_) | Value::Tensor(..) | Value::Nothing => false,
+        }
+    }
+
+    /// The type of a tensor's elements.
+    pub(crate) fn element(&self) -> Result<Element, Stop> {
+        match self {
+            Value::Tensor(_, element) => Ok(*element),
+            Value::Known(host) => Ok(host.element()),
+            Value::Blocked => Err(Stop::Blocked),
+            Value::Sequence(_) | Value::Nothing => wrong("a tensor was expected"),
+        }
+    }
+
+    /// The sizes of a tensor's axes.
+    pub(crate) fn sizes(&self) -> Result<Vec<usize>, Stop> {
+        match self {
+            Value::Tensor(tensor, _) => Ok(tensor.shape().to_vec()),
+            Value::Known(host) => Ok(host.sizes().to_vec()),
+            Value::Blocked => Err(Stop::Blocked),
+            Value::Sequence(_) | Value::Nothing => wrong("a tensor was expected"),
+        }
     }
 }
 

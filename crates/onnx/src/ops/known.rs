@@ -1,6 +1,8 @@
 //! Arithmetic on numbers that are known now, in 64 bits: shapes are computed so, and limits like the largest `INT64`
 //! keep their meaning, which no device could hold.
 
+use std::sync::Arc;
+
 use anygrad_core::Shape;
 
 use crate::host::wrap;
@@ -9,10 +11,10 @@ use crate::value::{Stop, Value};
 use crate::{Data, Element, Host};
 
 /// The most elements that are computed here; more are a device's work.
-const MOST: usize = 1 << 16;
+pub(super) const MOST: usize = 1 << 16;
 
 /// The inputs where all of them are known, none is text, and they are few.
-pub(super) fn inputs<'g>(node: &Node<'_, 'g>) -> Option<Vec<std::sync::Arc<Host>>> {
+pub(super) fn inputs<'g>(node: &Node<'_, 'g>) -> Option<Vec<Arc<Host>>> {
     let known = |value: &Option<Value<'g>>| match value {
         Some(Value::Known(host)) if host.len() <= MOST && host.element() != Element::String => {
             Some(host.clone())
@@ -29,20 +31,45 @@ pub(super) fn integers<'g>(
     result: Option<Element>,
     function: impl Fn(&[i64]) -> Option<i64>,
 ) -> Result<Option<Value<'g>>, Stop> {
-    let Some(inputs) = inputs(node) else { return Ok(None) };
-    let whole = |host: &std::sync::Arc<Host>| matches!(host.data(), Data::Int(_));
-    if inputs.is_empty() || !inputs.iter().all(whole) {
+    let Some(hosts) = inputs(node).filter(|hosts| !hosts.is_empty()) else { return Ok(None) };
+    // 64 unsigned bits stand as they are, so the largest numbers would be negative ones.
+    let large = |host: &Arc<Host>| host.element() == Element::Uint64 && host.to_i64().iter().any(|&x| x < 0);
+    if hosts.iter().any(large) {
+        return Ok(None);
+    }
+    each(&hosts, result, MOST, function)
+}
+
+/// `function` of the bits of integers, where they are known.
+pub(super) fn bits<'g>(
+    node: &Node<'_, 'g>,
+    function: impl Fn(&[i64]) -> i64,
+) -> Result<Option<Value<'g>>, Stop> {
+    match inputs(node) {
+        Some(hosts) if !hosts.is_empty() => each(&hosts, None, MOST, |x| Some(function(x))),
+        _ => Ok(None),
+    }
+}
+
+/// `function` of these tensors of integers, of so many elements at most.
+pub(super) fn each<'g>(
+    hosts: &[Arc<Host>],
+    result: Option<Element>,
+    most: usize,
+    function: impl Fn(&[i64]) -> Option<i64>,
+) -> Result<Option<Value<'g>>, Stop> {
+    if !hosts.iter().all(|host| matches!(host.data(), Data::Int(_))) {
         return Ok(None);
     }
     let mut shape = Shape::SCALAR;
-    for host in &inputs {
+    for host in hosts {
         shape = shape.broadcast(&Shape::new(host.sizes())?)?;
     }
-    if shape.elements() > MOST {
+    if shape.elements() > most {
         return Ok(None);
     }
-    let element = result.unwrap_or(inputs[inputs.len() - 1].element());
-    let columns: Vec<Vec<i64>> = inputs.iter().map(|host| spread(host, &shape)).collect();
+    let element = result.unwrap_or(hosts[hosts.len() - 1].element());
+    let columns: Vec<Vec<i64>> = hosts.iter().map(|host| spread(host, &shape)).collect();
     let mut numbers = Vec::with_capacity(shape.elements());
     for position in 0..shape.elements() {
         let row: Vec<i64> = columns.iter().map(|column| column[position]).collect();

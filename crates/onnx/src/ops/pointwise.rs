@@ -3,7 +3,7 @@
 use anygrad_core::DType;
 use anygrad_graph::Tensor;
 
-use super::{Row, known};
+use super::{Row, known, text};
 use crate::Element;
 use crate::node::{Node, wrapped};
 use crate::value::{Outputs, Value, unsupported};
@@ -80,7 +80,7 @@ fn comparison<'g>(
         return Ok(vec![value]);
     }
     if node.element(0)? == Element::String {
-        return unsupported("comparisons of text");
+        return if node.op() == "Equal" { text::equal(node) } else { unsupported("an order of text") };
     }
     node.give(tensor(node.tensor(0)?, node.tensor(1)?), Element::Bool)
 }

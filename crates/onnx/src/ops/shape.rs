@@ -2,7 +2,8 @@
 
 use anygrad_core::Error;
 
-use super::Row;
+use super::{Row, parts};
+use crate::host::elements;
 use crate::node::{Node, axis_of, count};
 use crate::value::{Outputs, Stop, Value, unsupported, wrong};
 use crate::{Data, Element, Host};
@@ -26,15 +27,15 @@ pub(super) const ROWS: &[Row] = &[
 
 /// The first input with other sizes, known where it is known.
 pub(super) fn reshaped<'g>(node: &Node<'_, 'g>, sizes: &[usize]) -> Outputs<'g> {
-    match node.value(0)? {
-        Value::Known(host) => Ok(vec![host.reshaped(sizes)?.into()]),
-        _ => node.same(node.tensor(0)?.reshape(sizes)),
-    }
+    Ok(vec![parts::reshape(node, &node.value(0)?, sizes)?])
 }
 
 fn constant<'g>(node: &Node<'_, 'g>) -> Outputs<'g> {
     if let Some(host) = node.tensor_attribute("value")? {
-        return Ok(vec![host.into()]);
+        return Ok(vec![Value::Known(host)]);
+    }
+    if let Some(sparse) = node.attribute("sparse_value").and_then(|a| a.sparse_tensor.as_ref()) {
+        return Ok(vec![Value::Known(node.importer.decoded_sparse(sparse)?)]);
     }
     let (float, int) = (node.floats("value_floats"), node.ints("value_ints"));
     let host = if let Some(x) = node.maybe_float("value_float") {
@@ -79,15 +80,13 @@ fn reshape<'g>(node: &Node<'_, 'g>) -> Outputs<'g> {
         });
     }
     if let Some(free) = wanted.iter().position(|&size| size == -1) {
-        let elements: usize = sizes.iter().product();
-        let others: usize = new.iter().product();
-        if others == 0
-            || !elements.is_multiple_of(others)
-            || wanted.iter().filter(|&&size| size == -1).count() > 1
+        let all: usize = sizes.iter().product();
+        let others = elements(&new)?;
+        if others == 0 || !all.is_multiple_of(others) || wanted.iter().filter(|&&size| size == -1).count() > 1
         {
             return wrong(format!("{sizes:?} cannot be reshaped to {wanted:?}"));
         }
-        new[free] = elements / others;
+        new[free] = all / others;
     }
     reshaped(node, &new)
 }
@@ -137,5 +136,18 @@ fn transpose<'g>(node: &Node<'_, 'g>) -> Outputs<'g> {
         Some(order) => order.iter().map(|&axis| axis_of(axis, sizes.len())).collect::<Result<_, Stop>>()?,
         None => (0..sizes.len()).rev().collect(),
     };
-    node.same(node.tensor(0)?.permute(&order))
+    let permuted: Vec<usize> = order.iter().map(|&axis| sizes[axis]).collect();
+    let mut seen = order.clone();
+    seen.sort_unstable();
+    if seen != (0..sizes.len()).collect::<Vec<_>>() {
+        return wrong(format!("perm is {order:?} of {} axes", sizes.len()));
+    }
+    match parts::on_host(&node.value(0)?, elements(&sizes)?) {
+        Some(host) => Ok(vec![parts::arranged(&host, &permuted, |_, index| {
+            let mut old = vec![0; order.len()];
+            order.iter().zip(index).for_each(|(&axis, &i)| old[axis] = i);
+            parts::position(&sizes, &old)
+        })?]),
+        None => node.same(node.tensor(0)?.permute(&order)),
+    }
 }

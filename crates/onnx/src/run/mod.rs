@@ -11,6 +11,7 @@ use anygrad_core::{DType, Error, Result};
 use anygrad_gpu::Session;
 
 use crate::model::Dim;
+use crate::scope::Key;
 use crate::{Element, Host, Model};
 use stage::{Source, Stage};
 
@@ -36,6 +37,10 @@ const KEPT_STAGES: usize = 16;
 
 /// Stages of one run at most: more are a loop that does not end.
 const MOST_STAGES: usize = 1000;
+
+/// Elements of an input that a plan is made for the numbers of, at most: sizes, scales and the like. Of more, only
+/// the nodes that ask for numbers get them.
+const MOST_DECISIVE: usize = 1 << 10;
 
 /// A model on a session.
 pub struct Runner {
@@ -74,14 +79,14 @@ impl Runner {
         let mut sources: BTreeMap<String, Source> = BTreeMap::new();
         for (name, item) in inputs {
             let source = match item {
-                Item::Tensor(host) => self.source(name, host),
+                Item::Tensor(host) => self.source(name, host.clone()),
                 other => Source::Item(other.clone()),
             };
             sources.insert((*name).to_owned(), source);
         }
-        let mut memo: HashMap<String, Arc<Host>> = HashMap::new();
+        let mut memo: HashMap<Key, Arc<Host>> = HashMap::new();
         for _ in 0..MOST_STAGES {
-            let done = self.stage(&mut sources, &memo)?.run(&sources).await?;
+            let done = self.stage(&mut sources, &mut memo)?.run(&sources).await?;
             let names = self.model.outputs().into_iter().map(|port| port.name);
             if done.outputs.iter().all(Option::is_some) {
                 return Ok(names.zip(done.outputs.into_iter().flatten()).collect());
@@ -93,55 +98,85 @@ impl Runner {
             for (name, host) in done.carried {
                 sources.insert(name, Source::Written(Arc::new(host)));
             }
-            for (name, item) in names.zip(done.outputs) {
-                if let Some(item) = item {
-                    sources.insert(name, Source::Item(item));
-                }
+            for ((name, item), is_computed) in names.zip(done.outputs).zip(done.is_computed) {
+                let source = match item {
+                    // The next plan is made for its shape, not for its numbers.
+                    Some(Item::Tensor(host)) if is_computed => self.source(&name, host),
+                    Some(item) => Source::Item(item),
+                    None => continue,
+                };
+                sources.entry(name).or_insert(source);
             }
         }
         Err(Error::unsupported(format!("a run of more than {MOST_STAGES} stages: a loop that does not end?")))
     }
 
-    fn source(&self, name: &str, host: &Host) -> Source {
-        let host = Arc::new(host.clone());
+    fn source(&self, name: &str, host: Host) -> Source {
+        let host = Arc::new(host);
         let known = self.decisive.contains(name) || host.is_empty() || host.element() == Element::String;
         if known { Source::Known(host) } else { Source::Written(host) }
     }
 
-    /// The stage for these sources, made unless it was before.
+    /// The stage for these sources, made unless it was before. What the host makes of numbers that were computed
+    /// becomes a source too.
     fn stage(
         &mut self,
         sources: &mut BTreeMap<String, Source>,
-        memo: &HashMap<String, Arc<Host>>,
+        memo: &mut HashMap<Key, Arc<Host>>,
     ) -> Result<&mut Stage> {
         let index = loop {
             if let Some(index) = self.stages.iter().position(|stage| stage.fits(sources, memo)) {
                 break index;
             }
             let stage = Stage::new(&self.model, sources, memo)?;
-            // Numbers of an input are here already: the stage is made once more, for them.
-            let mut decisive = Vec::new();
-            for name in stage.needs() {
-                if let Some(Source::Written(host)) = sources.get(name) {
-                    decisive.push((name.clone(), host.clone()));
-                }
+            if self.learns(&stage, sources, memo) {
+                continue;
             }
-            if decisive.is_empty() {
-                if self.stages.len() == KEPT_STAGES {
-                    self.stages.remove(0);
-                }
-                self.stages.push(stage.compiled(&self.session)?);
-                break self.stages.len() - 1;
+            if self.stages.len() == KEPT_STAGES {
+                self.stages.remove(0);
             }
-            for (name, host) in decisive {
-                self.decisive.insert(name.clone());
-                sources.insert(name, Source::Known(host));
-            }
+            self.stages.push(stage.compiled(&self.session)?);
+            break self.stages.len() - 1;
         };
         // The one used last stands last.
         let stage = self.stages.remove(index);
         self.stages.push(stage);
         self.stages.last_mut().ok_or_else(|| Error::internal("a stage is gone"))
+    }
+
+    /// Whether a stage tells more about what is here already, so that it is made once more.
+    fn learns(
+        &mut self,
+        stage: &Stage,
+        sources: &mut BTreeMap<String, Source>,
+        memo: &mut HashMap<Key, Arc<Host>>,
+    ) -> bool {
+        let mut learned = false;
+        for name in stage.needs() {
+            let Some(Source::Written(host)) = sources.get(name) else { continue };
+            learned = true;
+            if host.len() > MOST_DECISIVE && host.to_array().is_ok() {
+                memo.insert((String::new(), name.clone()), host.clone());
+                continue;
+            }
+            let known = Source::Known(host.clone());
+            self.decisive.insert(name.clone());
+            sources.insert(name.clone(), known);
+        }
+        for (name, host) in stage.derived() {
+            // What a device holds as it is.
+            let fits = host.element() != Element::Double && host.to_array().is_ok();
+            if fits && !sources.contains_key(name) {
+                learned = true;
+                sources.insert(name.clone(), self.source(name, host.as_ref().clone()));
+            }
+        }
+        learned
+    }
+
+    /// How many plans are kept: one for each set of shapes, and of numbers that shapes depend on.
+    pub fn plans(&self) -> usize {
+        self.stages.len()
     }
 
     fn check_inputs(&self, inputs: &[(&str, Item)]) -> Result<()> {

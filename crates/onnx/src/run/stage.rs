@@ -1,6 +1,7 @@
 //! One graph of a run: all that can be computed before some numbers must be known.
 
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use anygrad_core::{Array, Error, Result};
@@ -10,6 +11,7 @@ use anygrad_graph::{Graph, Tensor, ValueId};
 use super::Item;
 use crate::import::{Importer, constants};
 use crate::node::typed;
+use crate::scope::Key;
 use crate::value::Value;
 use crate::{Element, Host, Model};
 
@@ -35,7 +37,10 @@ enum Place {
 
 pub(super) struct Stage {
     sources: BTreeMap<String, Kind>,
-    memo: HashMap<String, Arc<Host>>,
+    /// The numbers computed before that it was made for.
+    memo: HashMap<Key, Arc<Host>>,
+    /// Values that the host made of them.
+    derived: BTreeMap<String, Arc<Host>>,
     /// The graph and what is read of it, until it is compiled.
     graph: Option<(Graph, Vec<ValueId>)>,
     program: Option<Program>,
@@ -44,7 +49,7 @@ pub(super) struct Stage {
     /// How many values of the graph are read.
     reads: usize,
     outputs: Vec<Place>,
-    needs: BTreeMap<String, Place>,
+    needs: BTreeMap<Key, Place>,
     carried: BTreeMap<String, Place>,
 }
 
@@ -59,7 +64,9 @@ enum Kind {
 pub(super) struct Done {
     /// `None` where it is for a later stage.
     pub(super) outputs: Vec<Option<Item>>,
-    pub(super) needs: Vec<(String, Arc<Host>)>,
+    /// Which of the outputs are a tensor that the device computed.
+    pub(super) is_computed: Vec<bool>,
+    pub(super) needs: Vec<(Key, Arc<Host>)>,
     pub(super) carried: Vec<(String, Host)>,
 }
 
@@ -74,7 +81,7 @@ fn kind(source: &Source) -> Kind {
 fn value_of<'g>(item: &Item) -> Value<'g> {
     match item {
         Item::Tensor(host) => host.clone().into(),
-        Item::Sequence(items) => Value::Sequence(Arc::new(items.iter().map(value_of).collect())),
+        Item::Sequence(items) => Value::Sequence(Rc::new(items.iter().map(value_of).collect())),
         Item::Nothing => Value::Nothing,
     }
 }
@@ -83,12 +90,13 @@ impl Stage {
     pub(super) fn new(
         model: &Model,
         sources: &BTreeMap<String, Source>,
-        memo: &HashMap<String, Arc<Host>>,
+        memo: &HashMap<Key, Arc<Host>>,
     ) -> Result<Self> {
         let graph = Graph::new();
         let mut stage = Stage {
             sources: sources.iter().map(|(name, source)| (name.clone(), kind(source))).collect(),
-            memo: memo.clone(),
+            memo: HashMap::new(),
+            derived: BTreeMap::new(),
             graph: None,
             program: None,
             written: Vec::new(),
@@ -114,6 +122,10 @@ impl Stage {
                 given.insert(name.clone(), value);
             }
             let imported = Importer::new(model, &graph, &constants, memo).run(given)?;
+            let used = imported.used.into_iter();
+            stage.memo =
+                used.filter_map(|key| memo.get(&key).map(|host| (key.clone(), host.clone()))).collect();
+            stage.derived = imported.derived;
             stage.outputs = imported.outputs.iter().map(|value| read.add(value)).collect();
             for (path, (tensor, element)) in &imported.needs {
                 stage.needs.insert(path.clone(), read.add(&typed(*tensor, *element)));
@@ -130,14 +142,21 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Values that nodes wait for, by their path; of the main graph that is the name.
+    /// Names of the main graph's values that nodes wait for.
     pub(super) fn needs(&self) -> impl Iterator<Item = &String> {
-        self.needs.keys()
+        self.needs.keys().filter(|(path, _)| path.is_empty()).map(|(_, name)| name)
+    }
+
+    /// Values of the main graph that the host made of numbers computed before: given, they would decide a shape
+    /// and not the plan.
+    pub(super) fn derived(&self) -> &BTreeMap<String, Arc<Host>> {
+        &self.derived
     }
 
     /// Whether it was made for these.
-    pub(super) fn fits(&self, sources: &BTreeMap<String, Source>, memo: &HashMap<String, Arc<Host>>) -> bool {
-        self.memo == *memo
+    pub(super) fn fits(&self, sources: &BTreeMap<String, Source>, memo: &HashMap<Key, Arc<Host>>) -> bool {
+        self.memo.iter().all(|(key, host)| memo.get(key) == Some(host))
+            && !self.needs.keys().any(|key| memo.contains_key(key))
             && self.sources.len() == sources.len()
             && self.sources.iter().zip(sources).all(|((name, mine), (other, source))| {
                 name == other
@@ -178,15 +197,17 @@ impl Stage {
             }
         }
         let outputs = self.outputs.iter().map(|result| result.item(&read)).collect::<Result<Vec<_>>>()?;
-        let host = |(name, result): (&String, &Place)| match result.item(&read)? {
-            Some(Item::Tensor(host)) => Ok((name.clone(), host)),
+        let host = |place: &Place| match place.item(&read)? {
+            Some(Item::Tensor(host)) => Ok(host),
             _ => Err(Error::internal("no tensor is carried to the next stage")),
         };
-        let needs = self.needs.iter().map(host).map(|pair| pair.map(|(name, host)| (name, Arc::new(host))));
+        let needs = self.needs.iter().map(|(key, place)| Ok((key.clone(), Arc::new(host(place)?))));
+        let carried = self.carried.iter().map(|(name, place)| Ok((name.clone(), host(place)?)));
         Ok(Done {
             outputs,
+            is_computed: self.outputs.iter().map(|place| matches!(place, Place::Read(..))).collect(),
             needs: needs.collect::<Result<_>>()?,
-            carried: self.carried.iter().map(host).collect::<Result<_>>()?,
+            carried: carried.collect::<Result<_>>()?,
         })
     }
 }
