@@ -122,6 +122,11 @@ impl<'a, 'g> Importer<'a, 'g> {
         Ok(host)
     }
 
+    /// Whether nothing was computed on the device before this graph.
+    pub(crate) fn is_first(&self) -> bool {
+        self.memo.is_empty()
+    }
+
     /// Imports what the outputs of the main graph need, from the values that are given.
     pub(crate) fn run(self, given: HashMap<String, Value<'g>>) -> Result<Imported<'g>> {
         let graph = &self.model.graph;
@@ -387,7 +392,12 @@ fn follows_from_constants(tensor: Tensor<'_>) -> bool {
 /// The names that a node reads, those of graphs inside of it too.
 fn reads<'n>(node: &'n NodeProto, names: &mut HashSet<&'n str>) {
     names.extend(node.input.iter().map(String::as_str).filter(|name| !name.is_empty()));
+    let is_gradient = node.op_type.as_deref() == Some("Gradient");
     for attribute in &node.attribute {
+        // What is differentiated is named by an attribute.
+        if is_gradient && attribute.name.as_deref() == Some("y") {
+            names.extend(attribute.s.as_deref().and_then(|name| std::str::from_utf8(name).ok()));
+        }
         for graph in attribute.g.iter().chain(&attribute.graphs) {
             graph.node.iter().for_each(|node| reads(node, names));
             names.extend(graph.output.iter().filter_map(|port| port.name.as_deref()));

@@ -56,6 +56,11 @@ impl<'s, 'g> Scope<'s, 'g> {
         own.or_else(|| self.outer.and_then(|outer| outer.find(name)))
     }
 
+    /// A name of this graph, apart from the same one in other runs of the graph.
+    pub(crate) fn named(&self, name: &str) -> String {
+        format!("{}{name}", self.path)
+    }
+
     /// The path of the graph whose value this is.
     pub(crate) fn home(&self, name: &str) -> &str {
         match self.outer {

@@ -6,7 +6,7 @@ use anygrad_graph::Tensor;
 use super::{Row, known, text};
 use crate::Element;
 use crate::node::{Node, wrapped};
-use crate::value::{Outputs, Value, unsupported};
+use crate::value::{Outputs, Stop, unsupported, wrong};
 
 pub(super) const ROWS: &[Row] = &[
     ("Abs", |n| n.same(n.tensor(0)?.abs())),
@@ -36,34 +36,53 @@ pub(super) const ROWS: &[Row] = &[
     ("Not", |n| n.same(n.tensor(0)?.logical_not())),
     ("Or", |n| logic(n, |a, b| a.logical_or(b))),
     ("Reciprocal", |n| n.same(n.tensor(0)?.reciprocal())),
-    ("Relu", |n| n.same(n.tensor(0)?.relu())),
     ("Round", |n| n.same(n.tensor(0)?.round())),
-    ("Sigmoid", |n| n.same(n.tensor(0)?.sigmoid())),
     ("Sign", |n| n.same(n.tensor(0)?.sign())),
     ("Sin", |n| n.same(n.tensor(0)?.sin())),
     ("Sinh", |n| n.same(n.tensor(0)?.sinh())),
     ("Sqrt", |n| n.same(n.tensor(0)?.sqrt())),
     ("Sub", |n| arithmetic(n, |a, b| a.checked_sub(b), |a, b| a - b)),
     ("Tan", |n| n.same(n.tensor(0)?.tan())),
-    ("Tanh", |n| n.same(n.tensor(0)?.tanh())),
     ("Xor", |n| logic(n, |a, b| a.logical_xor(b))),
 ];
 
 /// Arithmetic of two inputs of one type: integers that are known at once, all else on the device.
-fn arithmetic<'g>(
+pub(super) fn arithmetic<'g>(
     node: &Node<'_, 'g>,
     whole: impl Fn(i64, i64) -> Option<i64>,
     tensor: impl Fn(Tensor<'g>, Tensor<'g>) -> Tensor<'g>,
 ) -> Outputs<'g> {
-    if let Some(value) = known::integers(node, None, |x| whole(x[0], x[1]))? {
+    if !is_placed(node)
+        && let Some(value) = known::integers(node, None, |x| whole(x[0], x[1]))?
+    {
         return Ok(vec![value]);
     }
-    let element = node.element(0)?;
-    node.same(wrapped(tensor(node.tensor(0)?, node.tensor(1)?), element))
+    let (a, b) = operands(node)?;
+    node.same(wrapped(tensor(a, b), node.element(0)?))
+}
+
+/// Whether the second input says with which axis of the first its own begin, as up to version 6 it may.
+fn is_placed(node: &Node<'_, '_>) -> bool {
+    node.opset < 7 && node.flag("broadcast") && node.maybe_int("axis").is_some()
+}
+
+/// The two inputs, so that they broadcast by NumPy's rule.
+pub(super) fn operands<'g>(node: &Node<'_, 'g>) -> Result<(Tensor<'g>, Tensor<'g>), Stop> {
+    let (a, b) = (node.tensor(0)?, node.tensor(1)?);
+    if !is_placed(node) {
+        return Ok((a, b));
+    }
+    let (rank, mut sizes) = (a.shape().rank(), b.shape().to_vec());
+    let axis = node.axis(0, rank)?;
+    if axis + sizes.len() > rank {
+        return wrong(format!("{} from axis {axis} of {} on", b.shape(), a.shape()));
+    }
+    sizes.resize(rank - axis, 1);
+    Ok((a, b.reshape(&sizes)))
 }
 
 /// a / b; of integers towards zero, and 0 where b is 0.
-fn divided<'g>(a: Tensor<'g>, b: Tensor<'g>) -> Tensor<'g> {
+pub(super) fn divided<'g>(a: Tensor<'g>, b: Tensor<'g>) -> Tensor<'g> {
     match a.dtype() {
         DType::U32 => a.floor_div(b),
         DType::I32 => a.abs().floor_div(b.abs()) * a.sign() * b.sign(),
@@ -76,15 +95,20 @@ fn comparison<'g>(
     whole: impl Fn(i64, i64) -> bool,
     tensor: impl Fn(Tensor<'g>, Tensor<'g>) -> Tensor<'g>,
 ) -> Outputs<'g> {
-    if let Some(value) = known::integers(node, Some(Element::Bool), |x| Some(i64::from(whole(x[0], x[1]))))? {
+    if !is_placed(node)
+        && let Some(value) =
+            known::integers(node, Some(Element::Bool), |x| Some(i64::from(whole(x[0], x[1]))))?
+    {
         return Ok(vec![value]);
     }
     if node.element(0)? == Element::String {
         return if node.op() == "Equal" { text::equal(node) } else { unsupported("an order of text") };
     }
-    node.give(tensor(node.tensor(0)?, node.tensor(1)?), Element::Bool)
+    let (a, b) = operands(node)?;
+    node.give(tensor(a, b), Element::Bool)
 }
 
 fn logic<'g>(node: &Node<'_, 'g>, function: impl Fn(Tensor<'g>, Tensor<'g>) -> Tensor<'g>) -> Outputs<'g> {
-    Ok(vec![Value::Tensor(function(node.tensor(0)?, node.tensor(1)?), Element::Bool)])
+    let (a, b) = operands(node)?;
+    node.give(function(a, b), Element::Bool)
 }
