@@ -6,77 +6,118 @@ use anygrad_graph::Tensor;
 use anygrad_graph::ops::Conv;
 
 use super::Row;
+use super::windows::{AutoPad, Windows, auto_pad, by_axes, pads, sizes_of, space};
 use crate::node::{Node, count};
-use crate::value::{Outputs, Stop, unsupported, wrong};
+use crate::value::{Outputs, Stop, wrong};
 
-pub(super) const ROWS: &[Row] = &[("Conv", conv)];
+/// The longest axis that is reckoned with.
+const LONGEST: i64 = 1 << 31;
 
-/// Strides, dilations and padding of windows along `N` axes, as `Conv` and the poolings have them.
-pub(super) struct Windows<const N: usize> {
-    pub(super) kernel: [usize; N],
-    pub(super) stride: [usize; N],
-    pub(super) dilation: [usize; N],
-    pub(super) padding: [[usize; 2]; N],
-}
+pub(super) const ROWS: &[Row] = &[
+    ("Conv", |n| by_axes(n, [conv::<1>, conv::<2>, conv::<3>])),
+    ("ConvTranspose", |n| by_axes(n, [transposed::<1>, transposed::<2>, transposed::<3>])),
+];
 
-impl<const N: usize> Windows<N> {
-    /// The attributes of a node, for an input of these sizes along the axes.
-    pub(super) fn of(node: &Node<'_, '_>, kernel: [usize; N], input: [usize; N]) -> Result<Self, Stop> {
-        let list = |name: &str| -> Result<[usize; N], Stop> {
-            let Some(numbers) = node.ints(name) else { return Ok([1; N]) };
-            let sizes = numbers.iter().map(|&x| count(name, x)).collect::<Result<Vec<_>, Stop>>()?;
-            match <[usize; N]>::try_from(sizes) {
-                Ok(sizes) if !sizes.contains(&0) => Ok(sizes),
-                _ => wrong(format!("{name} is {numbers:?}; {N} numbers from 1 on were expected")),
-            }
-        };
-        let (stride, dilation) = (list("strides")?, list("dilations")?);
-        let padding = match node.text("auto_pad", "NOTSET").as_str() {
-            "VALID" => [[0; 2]; N],
-            same @ ("SAME_UPPER" | "SAME_LOWER") => {
-                let upper = Conv::same(input, kernel, stride, dilation).padding;
-                if same == "SAME_UPPER" { upper } else { upper.map(|[before, after]| [after, before]) }
-            }
-            "NOTSET" | "" => match node.ints("pads") {
-                None => [[0; 2]; N],
-                Some(pads) if pads.len() == 2 * N => {
-                    let pads = pads.iter().map(|&x| count("a pad", x)).collect::<Result<Vec<_>, Stop>>()?;
-                    from_fn(|axis| [pads[axis], pads[axis + N]])
-                }
-                Some(pads) => return wrong(format!("pads are {pads:?}; {} numbers were expected", 2 * N)),
-            },
-            other => return wrong(format!("auto_pad is {other:?}")),
-        };
-        Ok(Windows { kernel, stride, dilation, padding })
-    }
-}
-
-/// The sizes behind the first two axes.
-pub(super) fn space<const N: usize>(x: Tensor<'_>) -> [usize; N] {
-    let shape = x.shape();
-    from_fn(|axis| shape.get(axis + 2).copied().unwrap_or(1))
-}
-
-fn conv<'g>(node: &Node<'_, 'g>) -> Outputs<'g> {
-    match node.sizes(0)?.len() {
-        3 => conv_nd::<1>(node),
-        4 => conv_nd::<2>(node),
-        5 => conv_nd::<3>(node),
-        rank => unsupported(format!("convolution along {} axes", rank.saturating_sub(2))),
-    }
-}
-
-fn conv_nd<'g, const N: usize>(node: &Node<'_, 'g>) -> Outputs<'g> {
-    let (x, weight) = (node.tensor(0)?, node.tensor(1)?);
+/// The options of a convolution, for an input and a weight.
+pub(super) fn options<'g, const N: usize>(
+    node: &Node<'_, 'g>,
+    x: Tensor<'g>,
+    weight: Tensor<'g>,
+) -> Result<Conv<N>, Stop> {
     if weight.shape().rank() != N + 2 {
         return wrong(format!("a weight {} for an input {}", weight.shape(), x.shape()));
     }
-    let windows = Windows::<N>::of(node, space(weight), space(x))?;
-    let groups = count("group", node.int("group", 1))?;
-    let Windows { stride, dilation, padding, .. } = windows;
-    let conv = Conv { stride, padding, dilation, groups };
+    let Windows { stride, dilation, padding, .. } =
+        Windows::<N>::of(node, Windows::<N>::kernel_of(node, weight)?, space(x))?;
+    Ok(Conv { stride, padding, dilation, groups: count("group", node.int("group", 1))? })
+}
+
+fn conv<'g, const N: usize>(node: &Node<'_, 'g>) -> Outputs<'g> {
+    let (x, weight) = (node.tensor(0)?, node.tensor(1)?);
+    let conv = options::<N>(node, x, weight)?;
     node.same(match node.maybe_tensor(2)? {
         Some(bias) => x.conv_nd_with_bias(weight, bias, conv),
         None => x.conv_nd(weight, conv),
     })
+}
+
+/// Every input element adds its multiple of the kernel to the result, which is cut, or gets zeros, at both ends.
+fn transposed<'g, const N: usize>(node: &Node<'_, 'g>) -> Outputs<'g> {
+    let (x, weight) = (node.tensor(0)?, node.tensor(1)?);
+    if weight.shape().rank() != N + 2 {
+        return wrong(format!("a weight {} for an input {}", weight.shape(), x.shape()));
+    }
+    let kernel = Windows::<N>::kernel_of(node, weight)?;
+    let stride = sizes_of(node, "strides")?.unwrap_or([1; N]);
+    let dilation = sizes_of(node, "dilations")?.unwrap_or([1; N]);
+    let groups = count("group", node.int("group", 1))?;
+    let extra = match node.ints("output_padding").filter(|extra| !extra.is_empty()) {
+        None => [0; N],
+        Some(extra) => match <[i64; N]>::try_from(extra) {
+            Ok(extra) if extra.iter().all(|extra| (0..=LONGEST).contains(extra)) => extra,
+            Ok(extra) => return wrong(format!("output_padding is {extra:?}")),
+            Err(extra) => return wrong(format!("output_padding is {extra:?} for {N} axes")),
+        },
+    };
+    let input: [usize; N] = space(x);
+    // What the elements reach, without any padding.
+    let reach = |axis: usize| {
+        let steps = (input[axis] as i64 - 1).checked_mul(stride[axis] as i64)?;
+        let span = (kernel[axis] as i64 - 1).checked_mul(dilation[axis] as i64)?;
+        steps.checked_add(span)?.checked_add(1).filter(|&reach| reach <= LONGEST)
+    };
+    let Some(reach) = (0..N).map(reach).collect::<Option<Vec<i64>>>() else {
+        return wrong(format!("{} by strides {stride:?} and dilations {dilation:?}", x.shape()));
+    };
+    // What is cut off in front and behind; where it is negative, zeros are added.
+    let cut = cuts::<N>(node, input, stride, &reach, extra)?;
+    let conv = Conv { stride, dilation, groups, padding: cut.map(|ends| ends.map(|n| n.max(0) as usize)) };
+    let mut y = x.conv_transpose_nd(weight, conv, [0; N]);
+    if cut.iter().flatten().any(|&n| n < 0) {
+        let zeros = cut.map(|[before, after]| (before.min(0).unsigned_abs(), after.min(0).unsigned_abs()));
+        let zeros = zeros.map(|(before, after)| (before as usize, after as usize));
+        y = y.pad(&[&[(0, 0); 2], &zeros[..]].concat(), 0.0);
+    }
+    if let Some(bias) = node.maybe_tensor(2)? {
+        let channels = bias.shape().elements();
+        y = y + bias.reshape(&[&[channels][..], &[1; N]].concat());
+    }
+    node.same(y)
+}
+
+/// Elements cut off at both ends of each axis.
+fn cuts<const N: usize>(
+    node: &Node<'_, '_>,
+    input: [usize; N],
+    stride: [usize; N],
+    reach: &[i64],
+    extra: [i64; N],
+) -> Result<[[i64; 2]; N], Stop> {
+    let kind = auto_pad(node)?;
+    let told: Option<[i64; N]> = match node.ints("output_shape").filter(|sizes| !sizes.is_empty()) {
+        // Some exporters tell batch and channels, too.
+        Some(sizes) if sizes.len() == N || sizes.len() == N + 2 => {
+            Some(from_fn(|axis| sizes[sizes.len() - N + axis]))
+        }
+        Some(sizes) => return wrong(format!("output_shape is {sizes:?} for {N} axes")),
+        None if matches!(kind, AutoPad::Upper | AutoPad::Lower) => {
+            Some(from_fn(|axis| input[axis].saturating_mul(stride[axis]) as i64))
+        }
+        None => None,
+    };
+    let Some(output) = told else {
+        let pads = if kind == AutoPad::Valid { [[0; 2]; N] } else { pads(node)? };
+        if pads.iter().flatten().any(|&pad| pad as i64 > LONGEST) {
+            return wrong(format!("pads are {pads:?}"));
+        }
+        return Ok(from_fn(|axis| [pads[axis][0] as i64, pads[axis][1] as i64 - extra[axis]]));
+    };
+    if let Some(size) = output.iter().find(|size| !(1..=LONGEST).contains(*size)) {
+        return wrong(format!("an output of size {size}"));
+    }
+    Ok(from_fn(|axis| {
+        let all = (reach[axis] + extra[axis] - output[axis]).max(0);
+        let before = if kind == AutoPad::Upper { all / 2 } else { all - all / 2 };
+        [before, reach[axis] - before - output[axis]]
+    }))
 }

@@ -3,6 +3,7 @@
 use anygrad_core::DType;
 use anygrad_graph::Tensor;
 
+use super::product::product as float_product;
 use super::{Row, rounded, wide};
 use crate::node::{Node, wrapped};
 use crate::value::{Outputs, Stop, unsupported, wrong};
@@ -16,14 +17,15 @@ const MOST_PRODUCTS: usize = 1 << 26;
 const MOST_ROWS: usize = 64;
 
 fn matmul<'g>(node: &Node<'_, 'g>) -> Outputs<'g> {
-    node.same(wrapped(product(node.tensor(0)?, node.tensor(1)?)?, node.element(0)?))
+    node.same(wrapped(product(node.tensor(0)?, node.tensor(1)?, false)?, node.element(0)?))
 }
 
 /// a b; of integers as the sum of single products, which wraps as the type does.
-fn product<'g>(a: Tensor<'g>, b: Tensor<'g>) -> Result<Tensor<'g>, Stop> {
+fn product<'g>(a: Tensor<'g>, b: Tensor<'g>, transposed: bool) -> Result<Tensor<'g>, Stop> {
     if a.dtype() == DType::F32 || a.dtype().is_half() {
-        return Ok(a.matmul(b));
+        return Ok(float_product(a, b, transposed)?);
     }
+    let b = if transposed { b.t() } else { b };
     let rows = if a.shape().rank() == 1 { a.unsqueeze(0) } else { a };
     let columns = if b.shape().rank() == 1 { b.unsqueeze(1) } else { b };
     let (left, right) = (rows.shape(), columns.shape());
@@ -49,15 +51,15 @@ fn product<'g>(a: Tensor<'g>, b: Tensor<'g>) -> Result<Tensor<'g>, Stop> {
 /// alpha a b + beta c, a and b transposed where asked for.
 fn gemm<'g>(node: &Node<'_, 'g>) -> Outputs<'g> {
     let element = node.element(0)?;
-    let turned = |input: usize, flag: &str| -> Result<_, Stop> {
-        let x = wide(node.tensor(input)?);
-        if x.shape().rank() != 2 {
-            return wrong(format!("input {input} is {}; a matrix was expected", x.shape()));
+    let matrix = |input: usize| -> Result<_, Stop> {
+        match wide(node.tensor(input)?) {
+            x if x.shape().rank() == 2 => Ok(x),
+            x => wrong(format!("input {input} is {}; a matrix was expected", x.shape())),
         }
-        Ok(if node.flag(flag) { x.t() } else { x })
     };
+    let a = if node.flag("transA") { matrix(0)?.t() } else { matrix(0)? };
     let (alpha, beta) = (node.float("alpha", 1.0), node.float("beta", 1.0));
-    let y = product(turned(0, "transA")?, turned(1, "transB")?)?;
+    let y = product(a, matrix(1)?, node.flag("transB"))?;
     let scaled = |x: Tensor<'g>, factor: f64| -> Result<Tensor<'g>, Stop> {
         match x.dtype() {
             _ if factor == 1.0 => Ok(x),

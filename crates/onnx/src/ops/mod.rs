@@ -14,27 +14,40 @@ mod dynamic;
 mod fill;
 mod flex_attention;
 mod gather;
+mod grid;
+mod integer_products;
 mod known;
 mod linear;
 mod linear_attention;
 mod loss;
 mod ml;
+mod nonmax;
 mod norm;
+mod onnxruntime;
+mod pad;
 mod parts;
 mod pointwise;
+mod pool;
+mod product;
+mod quantize;
 mod random;
 mod recurrent;
 mod recurrent_steps;
 mod reduce;
+mod resize;
+mod roi;
+mod sample;
 mod scatter;
 mod select;
 mod sequence;
 mod shape;
+mod signal;
 mod slice;
 mod softmax;
 mod text;
 mod training;
 mod variadic;
+mod windows;
 
 use anygrad_core::DType;
 use anygrad_graph::Tensor;
@@ -61,18 +74,27 @@ const TABLES: &[(&str, &[Row])] = &[
     ("", dynamic::ROWS),
     ("", fill::ROWS),
     ("", gather::ROWS),
+    ("", grid::ROWS),
+    ("", integer_products::ROWS),
     ("", linear::ROWS),
     ("", linear_attention::ROWS),
     ("", loss::ROWS),
+    ("", nonmax::ROWS),
     ("", norm::ROWS),
+    ("", pad::ROWS),
     ("", pointwise::ROWS),
+    ("", pool::ROWS),
+    ("", quantize::ROWS),
     ("", random::ROWS),
     ("", recurrent::ROWS),
     ("", reduce::ROWS),
+    ("", resize::ROWS),
+    ("", roi::ROWS),
     ("", scatter::ROWS),
     ("", select::ROWS),
     ("", sequence::ROWS),
     ("", shape::ROWS),
+    ("", signal::ROWS),
     ("", slice::ROWS),
     ("", softmax::ROWS),
     ("", text::ROWS),
@@ -84,6 +106,7 @@ const TABLES: &[(&str, &[Row])] = &[
     ("ai.onnx.ml", ml::trees::ROWS),
     ("ai.onnx.preview", flex_attention::ROWS),
     ("ai.onnx.preview.training", training::ROWS),
+    ("com.microsoft", onnxruntime::ROWS),
 ];
 
 /// The rule of an operator.

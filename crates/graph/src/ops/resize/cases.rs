@@ -43,9 +43,16 @@ pub(in super::super) fn cases() -> Vec<Case> {
     ));
     cases.push(
         Case::new("crop_and_resize inside and out", |x| {
-            x[0].crop_and_resize(&[(0.2, 1.3), (0.9, 0.1)], &[5, 4], Interpolation::Linear, 7.0)
+            x[0].crop_and_resize(&[(0.2, 1.3), (0.9, 0.1)], &[5, 4], Resize::linear(), 7.0)
         })
         .input(&[2, 3, 4, 6]),
+    );
+    cases.push(
+        Case::new("resize to sizes beside scales", |x| {
+            let how = Resize { coordinates: Coordinates::HalfPixelSymmetric, ..Resize::linear() };
+            x[0].resize_to(&[(5, 1.3), (4, 0.45)], how)
+        })
+        .input(&[2, 3, 4, 9]),
     );
     cases.push(
         Case::new("resize gradient of its gradient", |x| {
@@ -151,10 +158,10 @@ mod tests {
     #[test]
     fn a_part_by_its_corners() {
         let (_, y) = resized(&[1, 1, 4, 4], |x| {
-            x.crop_and_resize(&[(0.4, 0.6), (0.6, 0.8)], &[3, 3], Interpolation::Linear, 0.0)
+            x.crop_and_resize(&[(0.4, 0.6), (0.6, 0.8)], &[3, 3], Resize::linear(), 0.0)
         });
         near(&y, &[7.6, 7.9, 8.2, 8.8, 9.1, 9.4, 10.0, 10.3, 10.6]);
-        let (_, y) = resized(&[3], |x| x.crop_and_resize(&[(-0.5, 1.5)], &[5], Interpolation::Linear, 9.0));
+        let (_, y) = resized(&[3], |x| x.crop_and_resize(&[(-0.5, 1.5)], &[5], Resize::linear(), 9.0));
         assert_eq!(y, [9.0, 1.0, 2.0, 3.0, 9.0]);
     }
 
@@ -166,7 +173,7 @@ mod tests {
                 (|x| x.resize(&[1; 4], Resize::linear())) as for<'g> fn(Tensor<'g>) -> Tensor<'g>,
             ),
             ("cannot become 0 elements", |x| x.resize(&[0], Resize::linear())),
-            ("are not parts", |x| x.crop_and_resize(&[(0.0, f64::NAN)], &[2], Interpolation::Linear, 0.0)),
+            ("are not parts", |x| x.crop_and_resize(&[(0.0, f64::NAN)], &[2], Resize::linear(), 0.0)),
             ("multiplied by NaN", |x| x.resize_by(&[f64::NAN], Resize::linear())),
             ("multiplied by -1", |x| x.resize_by(&[-1.0], Resize::linear())),
             ("axis 1 of [2, 0, 3]", |x| x.slice(1, 0..0, 1).resize(&[2, 3], Resize::linear())),

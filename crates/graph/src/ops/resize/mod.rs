@@ -157,6 +157,17 @@ impl<'g> Tensor<'g> {
         y.composed("resize", attributes, &[("x", Some(self))])
     }
 
+    /// The last axes resized to sizes, for each `(size, scale)`: what is not `size / scale` elements wide is seen as
+    /// a part of what is. ONNX's scales beside sizes, as its policies that keep proportions have them.
+    #[track_caller]
+    pub fn resize_to(self, wanted: &[(usize, f64)], how: Resize) -> Tensor<'g> {
+        let axis = |size: usize, (out, scale): (usize, f64)| match scale > 0.0 && scale.is_finite() {
+            true => Ok(Axis { size, out, scale: Some(scale), part: None }),
+            false => Err(Error::shape(format!("{size} elements cannot be multiplied by {scale}"))),
+        };
+        self.resize_axes(wanted, how, axis)
+    }
+
     /// Each of the last axes made larger by a whole factor, every element repeated: nearest-neighbour
     /// upsampling.
     #[track_caller]
@@ -172,13 +183,13 @@ impl<'g> Tensor<'g> {
     /// Parts of the last axes resized to `sizes`. A part `(start, end)` is told in shares of the way
     /// from the first element (0) to the last (1), which the first and the last place of the result
     /// take; what lies beyond them is `outside`. ONNX's `tf_crop_and_resize`, with its `roi` and
-    /// `extrapolation_value`.
+    /// `extrapolation_value`. The coordinates of `how` do not count.
     #[track_caller]
     pub fn crop_and_resize(
         self,
         parts: &[(f64, f64)],
         sizes: &[usize],
-        interpolation: Interpolation,
+        how: Resize,
         outside: f64,
     ) -> Tensor<'g> {
         if parts.len() != sizes.len() || parts.iter().any(|(start, end)| !(start + end).is_finite()) {
@@ -187,7 +198,6 @@ impl<'g> Tensor<'g> {
         }
         let wanted: Vec<_> = parts.iter().copied().zip(sizes.iter().copied()).collect();
         let axis_of = |size, (part, out)| Axis { size, out, scale: None, part: Some(part) };
-        let how = Resize::new(interpolation, Coordinates::HalfPixel);
         let y = self.resize_axes(&wanted, how, |size, wanted| Ok(axis_of(size, wanted)));
         if y.is_poison() {
             return y;
