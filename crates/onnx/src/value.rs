@@ -64,6 +64,12 @@ impl From<Host> for Value<'_> {
     }
 }
 
+impl From<Arc<Host>> for Value<'_> {
+    fn from(host: Arc<Host>) -> Self {
+        Value::Known(host)
+    }
+}
+
 /// Why a node gives no values.
 #[derive(Debug)]
 pub(crate) enum Stop {

@@ -5,7 +5,7 @@ use anygrad_core::Error;
 use super::{Row, parts};
 use crate::host::elements;
 use crate::node::{Node, axis_of, count};
-use crate::value::{Outputs, Stop, Value, unsupported, wrong};
+use crate::value::{Outputs, Stop, unsupported, wrong};
 use crate::{Data, Element, Host};
 
 pub(super) const ROWS: &[Row] = &[
@@ -32,10 +32,10 @@ pub(super) fn reshaped<'g>(node: &Node<'_, 'g>, sizes: &[usize]) -> Outputs<'g> 
 
 fn constant<'g>(node: &Node<'_, 'g>) -> Outputs<'g> {
     if let Some(host) = node.tensor_attribute("value")? {
-        return Ok(vec![Value::Known(host)]);
+        return Ok(vec![host.into()]);
     }
     if let Some(sparse) = node.attribute("sparse_value").and_then(|a| a.sparse_tensor.as_ref()) {
-        return Ok(vec![Value::Known(node.importer.decoded_sparse(sparse)?)]);
+        return Ok(vec![node.importer.decoded_sparse(sparse)?.into()]);
     }
     let (float, int) = (node.floats("value_floats"), node.ints("value_ints"));
     let host = if let Some(x) = node.maybe_float("value_float") {
