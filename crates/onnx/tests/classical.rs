@@ -1,5 +1,7 @@
 //! Models of classical machine learning: trees, labels, features.
 
+#![allow(clippy::unwrap_used, reason = "a mistake here is one of the test")]
+
 mod common;
 
 use anygrad_onnx::proto::{AttributeProto, AttributeType, NodeProto, OperatorSetIdProto};
@@ -138,7 +140,7 @@ fn features_are_prepared() {
         1,
         "Imputer",
         vec![numbers("imputed_value_floats", &[9.0, 8.0]), float("replaced_value_float", f32::NAN)],
-        &[x.clone()],
+        std::slice::from_ref(&x),
     );
     assert_eq!(y, floats(&[2, 2], &[1.0, 8.0, 3.0, 4.0]));
     let y = one(1, "Scaler", vec![numbers("offset", &[1.0]), numbers("scale", &[2.0, 10.0])], &[y]);

@@ -1,5 +1,7 @@
 //! Recurrent layers, attention, random numbers and optimizer steps.
 
+#![allow(clippy::unwrap_used, reason = "a mistake here is one of the test")]
+
 mod common;
 
 use anygrad_onnx::proto::{AttributeProto, AttributeType, NodeProto, OperatorSetIdProto};
