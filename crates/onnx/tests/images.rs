@@ -85,7 +85,7 @@ fn places_of_the_largest() {
         let pool = node("MaxPool", &[], &["y", "places"], attributes);
         let want =
             [floats(&[2, 1, 1, 2], &[6.0, 5.0, 9.0, 9.0]), whole(Element::Int64, &[2, 1, 1, 2], &places)];
-        check("MaxPool", 12, pool, &[x.clone()], &want);
+        check("MaxPool", 12, pool, std::slice::from_ref(&x), &want);
     }
     let back = || op("MaxUnpool", vec![ints("kernel_shape", &[2]), ints("strides", &[2])]);
     let (x, places) = (line(&[7.0, 8.0]), whole(Element::Int64, &[1, 1, 2], &[1, 2]));
