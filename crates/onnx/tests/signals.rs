@@ -1,4 +1,5 @@
 //! Transforms of signals against their formula, in double precision.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
