@@ -34,7 +34,6 @@ mod scope;
 mod train;
 
 pub use activation::Activation;
-pub use anygrad_gpu::plan::Recompute;
 pub use init::Init;
 pub use layers::*;
 pub use library::{Exchange, Library};
@@ -48,6 +47,6 @@ pub use schedule::{Plateau, PlateauStanding, Schedule};
 pub use scope::{Mode, Parameter, Role, Row, Scope};
 pub use train::{
     Drawn, EarlyStopping, End, Epoch, FitOptions, History, MemoryOptions, Observer, Outline, Position,
-    Recover, Recovery, RowShape, Scores, Silent, Start, Step, TestPart, TrainProgress, TrainState, Trainer,
+    Recompute, Recover, Recovery, RowShape, Scores, Silent, Start, Step, TestPart, TrainProgress, TrainState, Trainer,
     Watch, Wish, higher_is_better,
 };

@@ -34,7 +34,7 @@ pub use state::{Position, RowShape, TrainProgress, TrainState};
 use std::collections::{BTreeMap, HashMap};
 
 use anygrad_core::{Array, DType, Error, Result, Shape};
-use anygrad_gpu::plan::Recompute;
+pub use anygrad_gpu::plan::Recompute;
 use anygrad_gpu::{Program, Session};
 
 use crate::metrics::Tally;
