@@ -86,6 +86,34 @@ fn a_recipe_is_trained_evaluated_and_predicts() {
     assert!(says(folder, &["audit", "runs/line-1"]).contains("all hold"));
 }
 
+#[test]
+fn a_run_is_exported() {
+    let folder = folder();
+    let folder = folder.path();
+    says(folder, &["train", "line.toml"]);
+    let text = says(folder, &["export", "runs/line-1", "-o", "line.onnx", "--rows", "4"]);
+    assert!(text.starts_with("line.onnx: the model of checkpoint-"), "{text}");
+    let model = std::fs::read(folder.join("line.onnx")).unwrap();
+    let has = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+    // Its parameters and its output.
+    assert!(["dense.kernel", "prediction", "Gemm"].iter().all(|text| has(&model, text)));
+    says(folder, &["export", "runs/line-1", "--output", "line.safetensors", "--keys", "pytorch"]);
+    let weights = std::fs::read(folder.join("line.safetensors")).unwrap();
+    assert!(has(&weights, "dense.weight") && !has(&weights, "dense.kernel"));
+    let refused: [(&[&str], &str); 4] = [
+        (&["-o", "line.bin"], "line.bin: the name tells no format"),
+        (&["-o", "other.onnx", "--keys", "keras"], "--keys is for safetensors"),
+        (&["-o", "other.safetensors", "--logits"], "are for ONNX"),
+        (&["-o", "other.safetensors", "--keys", "caffe"], "takes anygrad, pytorch or keras"),
+    ];
+    for (arguments, why) in refused {
+        let output = anygrad(folder, &[&["export", "runs/line-1"], arguments].concat());
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && text.contains(why), "{text}");
+    }
+    assert!(!folder.join("other.onnx").exists() && !folder.join("other.safetensors").exists());
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_saves_and_the_run_goes_on() {

@@ -103,7 +103,10 @@ impl Twins {
     pub(super) fn is_same(&self, id: ValueId) -> bool {
         let Some((other, _)) = &self.other else { return true };
         match (self.first.graph.origin(id), other.graph.origin(id)) {
-            (Origin::Constant(one), Origin::Constant(other)) => one == other,
+            // By their bytes: NaN is NaN.
+            (Origin::Constant(one), Origin::Constant(other)) => {
+                (one.dtype(), one.shape(), one.bytes()) == (other.dtype(), other.shape(), other.bytes())
+            }
             (Origin::State(one), Origin::State(other)) => one == other,
             _ => true,
         }
@@ -130,7 +133,8 @@ impl Twins {
 
     fn same(&self, first: Attributes, other: Option<Attributes>) -> Result<Attributes> {
         match other {
-            Some(other) if other != first => {
+            // As text: NaN is NaN.
+            Some(other) if format!("{other:?}") != format!("{first:?}") => {
                 Err(Error::unsupported("its settings depend on the number of rows of a batch: give one"))
             }
             _ => Ok(first),

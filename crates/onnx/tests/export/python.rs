@@ -5,8 +5,8 @@ use std::process::Command;
 
 use anygrad_core::{Array, DType, Data};
 use anygrad_onnx::proto::{
-    AttributeProto, AttributeType, ModelProto, NodeProto, TensorProto, TensorTypeProto, TypeProto, TypeValue,
-    ValueInfoProto,
+    AttributeProto, AttributeType, DimensionProto, DimensionValue, ModelProto, NodeProto, TensorProto,
+    TensorShapeProto, TensorTypeProto, TypeProto, TypeValue, ValueInfoProto,
 };
 use prost::Message;
 
@@ -87,7 +87,9 @@ pub fn class_of(probabilities: &str, class: &str) -> [NodeProto; 2] {
 /// Whole numbers as an output.
 #[allow(dead_code, reason = "each test program uses a part of this file")]
 pub fn whole_output(name: &str) -> ValueInfoProto {
-    let tensor = TensorTypeProto { elem_type: Some(6), shape: None };
+    let rows =
+        DimensionProto { value: Some(DimensionValue::DimParam("batch".into())), ..DimensionProto::default() };
+    let tensor = TensorTypeProto { elem_type: Some(6), shape: Some(TensorShapeProto { dim: vec![rows] }) };
     let kind = TypeProto { value: Some(TypeValue::Tensor(tensor)), ..TypeProto::default() };
     ValueInfoProto { name: Some(name.into()), r#type: Some(kind), ..ValueInfoProto::default() }
 }

@@ -64,7 +64,7 @@ fn a_run_is_exported_as_it_predicts() {
     assert_eq!(output(&model), ("probabilities".to_owned(), vec![0, 3]));
     let note =
         |key: &str| model.metadata_props.iter().find(|entry| entry.key() == key).map(|entry| entry.value());
-    assert_eq!(note("classes"), Some(r#"["rain","snow, wet","sun"]"#));
+    assert_eq!(note("classes"), Some(r#"["sun","rain","snow, wet"]"#));
     assert_eq!(note("columns"), Some(r#"["a","b"]"#));
     let operators: Vec<&str> = model.graph.as_ref().unwrap().node.iter().map(|node| node.op_type()).collect();
     assert_eq!(operators, ["Sub", "Div", "Gemm", "Relu", "Gemm", "Softmax"]);
@@ -137,10 +137,10 @@ fn a_trained_cnn_gives_the_classes_of_mnist_in_onnxruntime() {
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes/cnn.toml")).unwrap();
     let data_of =
         format!("[data]\nformat = \"idx\"\npath = {:?}\ntask = \"multiclass\"\n", data.display().to_string());
-    let model = text.split("[data]").next().unwrap();
+    let model = text.split("\n[data]\n").next().unwrap();
     let training = "[training]\nepochs = 2\nbatch_size = 32\nseed = 1\n";
     let path = folder.path().join("cnn.toml");
-    fs::write(&path, format!("{model}{data_of}{training}")).unwrap();
+    fs::write(&path, format!("{model}\n{data_of}{training}")).unwrap();
     let recipe = common::read(&path);
     let mut saved = trained(&recipe, &folder.path().join("run"));
     let test = load_mnist(&data).unwrap().test.unwrap();
