@@ -1,28 +1,29 @@
-//! `anygrad plan RECIPE`
+//! `anygrad plan RECIPE` and `anygrad plan MODEL.onnx`
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anygrad::core::Result;
 use anygrad::gpu::Choice;
+use anygrad::onnx::Model;
 use anygrad::recipe::Recipe;
-use anygrad::run::forecast::{Prediction, Source, Target, Training, plan};
+use anygrad::run::forecast::{ModelInference, ModelTraining, Prediction, Source, Target, Training, plan};
 use clap::Args;
 
 use crate::output;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// What to plan: the file of a recipe. Its data are read, for their sizes
-    #[arg(value_name = "RECIPE")]
+    /// What to plan: the file of a recipe, whose data are read for their sizes; or a model, an ONNX file
+    #[arg(value_name = "RECIPE|MODEL")]
     source: PathBuf,
-    /// Rows of a batch; the recipe's own unless given
+    /// Rows of a batch; the recipe's own unless given, 1 for a model
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
-    /// Plan the training, as for a recipe unless told otherwise
+    /// Plan a training, as for a recipe unless told otherwise; a model is trained further by Adam
     #[arg(long, conflicts_with = "inference")]
     training: bool,
-    /// Plan predictions by the model
+    /// Plan predictions, as for a model unless told otherwise
     #[arg(long)]
     inference: bool,
     /// Whose limits hold: webgpu, which every browser guarantees; mobile, for phones; or a TOML file
@@ -41,6 +42,9 @@ pub(crate) struct Arguments {
     /// A setting in the place of the recipe's: training.epochs=3, model.0.units=64
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// The size of an axis that a model leaves open, other than the batch [default: 1]
+    #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = crate::models::dim)]
+    dims: Vec<(String, usize)>,
     /// Write a page with the memory over the steps as a chart
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -58,13 +62,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if let Some(bytes) = arguments.memory {
         target = target.with_memory(bytes, "--memory");
     }
-    let recipe = Recipe::read(&arguments.source, &arguments.set)?;
-    let loaded = recipe.load()?;
-    let name = arguments.source.display().to_string();
-    let mut source: Box<dyn Source> = match arguments.inference {
-        true => Box::new(Prediction::new(&name, &recipe, &loaded.sizes)?),
-        false => Box::new(Training::new(&name, &recipe, &loaded)?),
-    };
+    let mut source = source(arguments)?;
     let planned = plan(&mut *source, &target, arguments.batch, arguments.max_batch)?;
     if let Some(path) = &arguments.html {
         output::file(path, &planned.html()?)?;
@@ -74,6 +72,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         false => output::line(planned.to_string().trim_end())?,
     }
     Ok(ExitCode::from(u8::from(planned.fits == Some(false))))
+}
+
+fn source(arguments: &Arguments) -> Result<Box<dyn Source>> {
+    let name = arguments.source.display().to_string();
+    if arguments.source.extension().is_some_and(|extension| extension == "onnx") {
+        let model = Model::load(&arguments.source)?;
+        crate::models::sizes(&model, &arguments.dims)?;
+        return Ok(match arguments.training {
+            true => Box::new(ModelTraining::new(&name, model, &arguments.dims)?),
+            false => Box::new(ModelInference::new(&name, model, arguments.dims.clone())),
+        });
+    }
+    let recipe = Recipe::read(&arguments.source, &arguments.set)?;
+    let loaded = recipe.load()?;
+    Ok(match arguments.inference {
+        true => Box::new(Prediction::new(&name, &recipe, &loaded.sizes)?),
+        false => Box::new(Training::new(&name, &recipe, &loaded)?),
+    })
 }
 
 /// Bytes as `8GiB`, `500 MB` or `1048576`.

@@ -47,6 +47,6 @@ pub use schedule::{Plateau, PlateauStanding, Schedule};
 pub use scope::{Mode, Parameter, Role, Row, Scope};
 pub use train::{
     Drawn, EarlyStopping, End, Epoch, FitOptions, History, MemoryOptions, Observer, Outline, Position,
-    Recompute, Recover, Recovery, RowShape, Scores, Silent, Start, Step, TestPart, TrainProgress, TrainState, Trainer,
-    Watch, Wish, higher_is_better,
+    Recompute, Recover, Recovery, RowShape, Scores, Silent, Start, Step, TestPart, TrainProgress, TrainState,
+    Trainer, Watch, Wish, higher_is_better,
 };

@@ -1,10 +1,11 @@
 //! What a training or a model will take, before a device is touched: the command `anygrad plan`.
 //!
 //! A [`Source`] is something that can be planned for a batch: [`Training`] and [`Prediction`] of a recipe,
-//! [`Inference`] of any graph. A [`Target`] is whose limits hold. [`plan`] puts both together as a [`Planned`],
+//! [`Inference`] of any graph, [`ModelInference`] and [`ModelTraining`] of an ONNX file. A [`Target`] is whose limits hold. [`plan`] puts both together as a [`Planned`],
 //! plain data that is shown as text or as one page of HTML.
 
 mod chart;
+mod model;
 mod page;
 mod source;
 mod target;
@@ -14,6 +15,7 @@ use anygrad_core::Result;
 use anygrad_plan::Forecast;
 use serde::Serialize;
 
+pub use model::{ModelInference, ModelTraining};
 pub(crate) use source::outline;
 pub use source::{Inference, Prediction, Source, Training};
 pub use target::{Known, Target};
