@@ -20,11 +20,13 @@ fn fmod(a: T, b: T) -> T {
     let wrong = (y == T(0.0)) | (x > T(3.4028234e38)) | is_nan(a) | is_nan(b);
     return select(select(value, -value, a < T(0.0)), bitcast<T>(U(0x7fc00000u)), wrong);
 }
-// The same with the sign of b.
+// The same with the sign of b, of a rest of 0 too: made of bits, as drivers take -0 for 0.
 fn remainder(a: T, b: T) -> T {
     let r = fmod(a, b);
     let other_side = (r != T(0.0)) & ((r < T(0.0)) != (b < T(0.0)));
-    return select(r, r + b, other_side & !is_nan(r));
+    let rest = select(r, r + b, other_side & !is_nan(r));
+    let zero = bitcast<T>(bitcast<U>(b) & U(0x80000000u));
+    return select(rest, zero, r == T(0.0));
 }
 
 fn test_nan(x: T) -> U { return truth(is_nan(x)); }

@@ -94,11 +94,7 @@ fn modulo<'g>(node: &Node<'_, 'g>) -> Outputs<'g> {
     }
     let whole =
         |a: i64, b: i64| a.checked_rem(b).map(|r| if r != 0 && (r < 0) != (b < 0) { r + b } else { r });
-    arithmetic(node, whole, |a, b| {
-        let rest = a.remainder(b);
-        // A rest of 0 has the sign of b, which tells in 1 / 0.
-        if rest.dtype().is_float() { rest.eq(0.0).select(b.sign() * 0.0, rest) } else { rest }
-    })
+    arithmetic(node, whole, |a, b| a.remainder(b))
 }
 
 fn is_infinite<'g>(node: &Node<'_, 'g>) -> Outputs<'g> {

@@ -23,11 +23,17 @@ binary! {
     /// of no use where |a / b| is beyond 2^24, and NaN where b is 0; of integers 0 there.
     fmod: "fmod", NUMBER, SAME, |x| x[0] % x[1],
         |at, _| two(at, || at.dy(), || -(at.dy() * (at.x[0] / at.x[1]).trunc()));
-    /// a - b floor(a / b), which has the sign of b (Python's `%`); for the rest as
+    /// a - b floor(a / b), which has the sign of b (Python's `%`), 0 too; for the rest as
     /// [`Tensor::fmod`].
     remainder: "remainder", NUMBER, SAME, |x| {
         let r = x[0] % x[1];
-        if r != 0.0 && (r < 0.0) != (x[1] < 0.0) { r + x[1] } else { r }
+        if r == 0.0 {
+            0.0f64.copysign(x[1])
+        } else if (r < 0.0) != (x[1] < 0.0) {
+            r + x[1]
+        } else {
+            r
+        }
     }, |at, _| two(at, || at.dy(), || -(at.dy() * (at.x[0] / at.x[1]).floor()));
 }
 
@@ -76,6 +82,10 @@ pub(super) fn cases() -> Vec<Case> {
         exact(Case::many("fmod extremes", |x| vec![x[0].fmod(x[1]), x[0].remainder(x[1])]))
             .filled(&[11], DType::F32, Fill::Given(numbers))
             .filled(&[8, 1], DType::F32, Fill::Given(divisors)),
+        // The sign of a rest of 0 shows in 1 / 0.
+        exact(Case::new("remainder of 0", |x| x[0].remainder(x[1]).reciprocal()))
+            .filled(&[4], DType::F32, Fill::Given(vec![6.0, -6.0, 0.0, -0.0]))
+            .filled(&[2, 1], DType::F32, Fill::Given(vec![3.0, -1.5])),
         // Quotients of a few hundred multiply the rounding of the divisor.
         Case::many("fmod 258", |x| vec![x[0].fmod(x[1]), x[0].remainder(x[1])])
             .filled(&[258], DType::F32, Fill::Uniform(-90.0, 90.0))
