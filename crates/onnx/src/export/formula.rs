@@ -1,8 +1,10 @@
 //! Operators of ONNX inside each other, as a line of text: `Mul(a, Sigmoid(a))`.
 //!
-//!     formula  = number | operand | operator "(" formula {"," formula} [";" name "=" number {"," ...}] ")"
-//!     operand  = "a" | "b" | "c", the inputs
-//!     number   = a decimal number, or "c0" | "c1", the constants of the operator
+//! ```text
+//! formula  = number | operand | operator "(" formula {"," formula} [";" name "=" number {"," ...}] ")"
+//! operand  = "a" | "b" | "c", the inputs
+//! number   = a decimal number, or "c0" | "c1", the constants of the operator
+//! ```
 
 use anygrad_core::{Error, Result};
 

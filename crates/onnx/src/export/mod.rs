@@ -1,11 +1,13 @@
 //! Models out: a graph of ours as an ONNX model.
 //!
-//!     build        twins    the graph, and where the batch is free a second one for another batch
-//!     sizes        twins    which sizes are the batch's
-//!     units        units    the nodes, and the composites in place of theirs, that the outputs need
-//!     constants    fold     what follows from parameters alone is computed now
-//!     nodes        nodes/   one function of a table for each operator and composite
-//!     file         file     one file, or two where the parameters are large
+//! ```text
+//! build        twins    the graph, and where the batch is free a second one for another batch
+//! sizes        twins    which sizes are the batch's
+//! units        units    the nodes, and the composites in place of theirs, that the outputs need
+//! constants    fold     what follows from parameters alone is computed now
+//! nodes        nodes/   one function of a table for each operator and composite
+//! file         file     one file, or two where the parameters are large
+//! ```
 //!
 //! The model is the graph as it stands: for inference, build it for evaluation. Parameters keep their names. What
 //! ONNX cannot say is refused, all of it at once, each with its line.
