@@ -20,7 +20,7 @@ pub(crate) fn line(text: impl Display) -> Result<()> {
 /// What the shell is told of a program whose output was closed: 128 and the number of the signal.
 const CLOSED: u8 = 141;
 
-/// As [`line`], where something is under way that must not end with the output: a closed pipe is an error, too.
+/// As [`line()`], where something is under way that must not end with the output: a closed pipe is an error, too.
 pub(crate) fn try_line(text: impl Display) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
 }

@@ -37,7 +37,8 @@ pub(crate) struct Arguments {
     /// Steps between two checkpoints within an epoch; at ends of epochs only unless given
     #[arg(long, value_name = "N")]
     save_every: Option<usize>,
-    /// Device memory that the training may take, as 8GiB; more is refused with the batch that would fit
+    /// Device memory that the training may take, as 8GiB: within it less is taken where it must be; what takes more
+    /// all the same is refused with the batch that would fit
     #[arg(long, value_name = "SIZE", value_parser = crate::plan::size)]
     memory: Option<u64>,
     /// Write the figures of each epoch as event files for TensorBoard, too; --resume goes on with them

@@ -153,7 +153,12 @@ fn a_training_that_does_not_fit_does_not_start() {
         anygrad(folder.path(), &["train", "recipe.toml", "--run", "run", "--memory", memory, "--quiet"])
     };
     let (code, _, errors) = train("8MB");
-    let wanted = ["rows would fit: ", "training in batches of 100 rows takes ", "there are 8000000"];
+    let wanted = [
+        "rows would fit: ",
+        "training in batches of 100 rows takes ",
+        "there are 8000000",
+        "saving what can be saved, batches of 100 rows take at least ",
+    ];
     assert!(code == 1 && wanted.iter().all(|piece| errors.contains(piece)), "{errors}");
     assert!(!folder.path().join("run").exists());
     let (code, text, errors) = train("1GB");

@@ -315,3 +315,22 @@ fn data_beside_the_model() {
     let error = Model::from_bytes(&external("data", "0", 4).encode_to_vec()).unwrap_err().to_string();
     assert!(error.contains("not loaded from a folder"), "{error}");
 }
+
+/// Files that `fuzz/` found, each of which once ended in a panic.
+#[test]
+fn what_fuzzing_found() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/finds");
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        files += 1;
+        let Ok(model) = Model::from_bytes(&bytes) else { continue };
+        let ports = model.inputs();
+        let sizes: Vec<Vec<usize>> =
+            ports.iter().map(|port| vec![2; port.dims.as_ref().map_or(0, Vec::len)]).collect();
+        let inputs: Vec<(&str, &[usize])> =
+            ports.iter().zip(&sizes).map(|(port, sizes)| (port.name.as_str(), sizes.as_slice())).collect();
+        let _ = model.shapes(&inputs);
+    }
+    assert!(files > 0, "{folder} is empty");
+}

@@ -20,7 +20,7 @@ pub(crate) struct Exam<'a> {
 impl Exam<'_> {
     /// Figures on data as the model takes them; `part` is what they are called.
     pub(crate) async fn take(self, data: &Dataset, part: &str, checkpoint: Option<String>) -> Result<Tested> {
-        let batch = self.recipe.settings().training.batch_size;
+        let batch = self.trainer.rows_within_limit(self.recipe.settings().training.batch_size);
         let scores = self.trainer.evaluate((data.features(), data.targets()), batch).await?;
         let tested =
             Tested { part: part.to_owned(), checkpoint, rows: data.len(), scores, ..Tested::default() };

@@ -111,7 +111,8 @@ impl Trainer {
             None => false,
         };
         self.check_pair(train)?;
-        let chosen = self.fitted(&Outline::of(train, validation), options)?;
+        let outline = Outline { test: self.behind, ..Outline::of(train, validation) };
+        let chosen = self.fitted(&outline, options)?;
         let (options, batch) = (&chosen, chosen.batch_size);
         self.check_position(rows, options)?;
         self.prepare_steps(batch, options)?;

@@ -17,6 +17,7 @@ impl Trainer {
     pub fn check_fits(&mut self, outline: &Outline, options: &FitOptions) -> Result<()> {
         self.take_features(Shape::new(&outline.features)?, outline.features_dtype)?;
         self.take_targets(Shape::new(&outline.targets)?, outline.targets_dtype)?;
+        self.behind = outline.test;
         self.fitted(outline, options).map(drop)
     }
 
@@ -30,20 +31,21 @@ impl Trainer {
         }
         let caps = self.planning_caps();
         let memory = self.memory.limit.or_else(|| self.session.memory());
-        let refused = if self.has_limit() {
-            match self.choose(options, outline.rows, outline.validation) {
-                Err(error) if error.is_out_of_memory() => error,
+        // Within a limit less is taken where it must be, if that is enough.
+        let saved = match self.has_limit() {
+            true => match self.choose(options, outline.rows, outline.validation) {
+                Err(error) if error.is_out_of_memory() => format!("; {error}"),
                 other => return other,
+            },
+            false => String::new(),
+        };
+        let refused = match (self.forecast(outline, options, &caps, None), memory) {
+            (Ok(forecast), Some(memory)) if forecast.total() > memory => {
+                Error::out_of_memory(format!("{}{saved}", told(&forecast, memory)))
             }
-        } else {
-            match (self.forecast(outline, options, &caps, None), memory) {
-                (Ok(forecast), Some(memory)) if forecast.total() > memory => {
-                    Error::out_of_memory(told(&forecast, memory))
-                }
-                (Err(error), _) if error.is_unsupported() => error,
-                (Ok(_), _) => return Ok(options.clone()),
-                (Err(error), _) => return Err(error),
-            }
+            (Err(error), _) if error.is_unsupported() => error,
+            (Ok(_), _) => return Ok(options.clone()),
+            (Err(error), _) => return Err(error),
         };
         Err(match self.largest_batch(outline, options, &caps, memory)? {
             Some(batch) => refused.context(format!("batches of {batch} rows would fit")),

@@ -59,6 +59,11 @@ impl Trainer {
         self
     }
 
+    /// The rows that a batch of so many is evaluated in: fewer where batches are taken in parts to stay within a limit.
+    pub fn rows_within_limit(&self, batch: usize) -> usize {
+        self.parts.filter(|(whole, _)| *whole == batch).map_or(batch, |(_, part)| part)
+    }
+
     /// What was done to take less memory in the programs of training that are compiled, those of the most
     /// rows first. Empty where nothing was done.
     pub fn savings(&self) -> Vec<String> {
@@ -139,7 +144,7 @@ impl Trainer {
     fn too_large(&self, batch: usize, least: u64, why: &str) -> Error {
         let limit = self.memory.limit.unwrap_or(u64::MAX);
         Error::out_of_memory(format!(
-            "training on batches of {batch} rows takes at least {least} bytes of the device, the limit is {limit}{why}"
+            "saving what can be saved, batches of {batch} rows take at least {least} bytes, the limit is {limit}{why}"
         ))
     }
 
@@ -175,7 +180,7 @@ impl Trainer {
         let (features, features_dtype) = self.features.ok_or_else(unknown)?;
         let (targets, targets_dtype) = self.targets.ok_or_else(unknown)?;
         let (features, targets) = (features.to_vec(), targets.to_vec());
-        Ok(Outline { features, features_dtype, targets, targets_dtype, rows, validation, test: None })
+        Ok(Outline { features, features_dtype, targets, targets_dtype, rows, validation, test: self.behind })
     }
 
     /// Why a batch must be one: what a part of it would do differently.

@@ -61,6 +61,8 @@ pub struct Trainer {
     memory: MemoryOptions,
     /// What was chosen to stay within a limit of memory.
     recompute: Option<Recompute>,
+    /// What comes behind a training, as the check of its memory was told.
+    behind: Option<TestPart>,
     /// The rows of a batch and of the parts that it is taken in, for the same reason.
     parts: Option<(usize, usize)>,
     /// Compiled when first needed; the last batch of an epoch has a size of its own.
@@ -111,6 +113,7 @@ impl Trainer {
             transform: None,
             seed: 0,
             memory: MemoryOptions::default(),
+            behind: None,
             recompute: None,
             parts: None,
             programs: HashMap::new(),

@@ -11,7 +11,7 @@ use crate::value::{Outputs, unsupported, wrong};
 pub(super) const ROWS: &[Row] = &[
     ("BitShift", shift),
     ("BitwiseAnd", |n| bitwise(n, |a, b| a & b, |a, b| a.bitwise_and(b))),
-    ("BitwiseNot", |n| match known::bits(n, |x| !x[0])? {
+    ("BitwiseNot", |n| match known::bits(n, |[x]| !x)? {
         Some(value) => Ok(vec![value]),
         None => n.same(wrapped(n.tensor(0)?.bitwise_not(), n.element(0)?)),
     }),
@@ -25,7 +25,7 @@ fn bitwise<'g>(
     whole: fn(i64, i64) -> i64,
     tensor: fn(Tensor<'g>, Tensor<'g>) -> Tensor<'g>,
 ) -> Outputs<'g> {
-    if let Some(value) = known::bits(node, |x| whole(x[0], x[1]))? {
+    if let Some(value) = known::bits(node, |[a, b]| whole(a, b))? {
         return Ok(vec![value]);
     }
     node.same(wrapped(tensor(node.tensor(0)?, node.tensor(1)?), node.element(0)?))
@@ -43,20 +43,20 @@ fn shift<'g>(node: &Node<'_, 'g>) -> Outputs<'g> {
     let Some(bits) = element.bits().filter(|_| element.is_integer()) else {
         return wrong(format!("shifts of {element}"));
     };
-    let whole = |x: &[i64]| {
-        let by = u32::try_from(x[1]).ok().filter(|&by| (by as usize) < bits);
+    let whole = |[x, by]: [i64; 2]| {
+        let by = u32::try_from(by).ok().filter(|&by| (by as usize) < bits);
         match by {
-            Some(by) if left => ((x[0] as u64) << by) as i64,
-            Some(by) if element.is_signed() => x[0] >> by,
-            Some(by) => (x[0] as u64 >> by) as i64,
-            None if !left && element.is_signed() && x[0] < 0 => -1,
+            Some(by) if left => ((x as u64) << by) as i64,
+            Some(by) if element.is_signed() => x >> by,
+            Some(by) => (x as u64 >> by) as i64,
+            None if !left && element.is_signed() && x < 0 => -1,
             None => 0,
         }
     };
     // What leaves 32 bits does not come back, and a device would not have it.
     if matches!(element, Element::Int64 | Element::Uint64) {
         let hosts = [node.host(0)?, node.host(1)?];
-        return match known::each(&hosts, None, MOST_LISTED, |x| Some(whole(x)))? {
+        return match known::each(&hosts, None, MOST_LISTED, |x| Some(whole(x.try_into().ok()?)))? {
             Some(value) => Ok(vec![value]),
             None => unsupported(format!("shifts of more than {MOST_LISTED} elements of {element}")),
         };

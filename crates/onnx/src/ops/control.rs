@@ -158,7 +158,8 @@ fn scan<'g>(node: &Node<'_, 'g>) -> Outputs<'g> {
         return Ok(outputs);
     }
     let lengths = node.maybe_ints(0)?;
-    let batch = inputs[0].sizes()?.first().copied().unwrap_or(0);
+    let Some(first) = inputs.first() else { return wrong("it has no inputs") };
+    let batch = first.sizes()?.first().copied().unwrap_or(0);
     let mut samples: Vec<Vec<Value<'g>>> = vec![Vec::new(); body.output.len()];
     bounded(batch)?;
     for sample in 0..batch {

@@ -24,9 +24,21 @@ pub(super) fn inputs<'g>(node: &Node<'_, 'g>) -> Option<Vec<Arc<Host>>> {
     node.inputs.iter().map(known).collect()
 }
 
-/// `function` of integers, element by element, with broadcasting; `None` where the inputs are no known integers. The
-/// result has the type `result`, or that of the last input.
-pub(super) fn integers<'g>(
+/// `function` of `N` integers, element by element, with broadcasting; `None` where the inputs are not so many known
+/// integers. The result has the type `result`, or that of the last input.
+pub(super) fn integers<'g, const N: usize>(
+    node: &Node<'_, 'g>,
+    result: Option<Element>,
+    function: impl Fn([i64; N]) -> Option<i64>,
+) -> Result<Option<Value<'g>>, Stop> {
+    if node.inputs.len() != N {
+        return Ok(None);
+    }
+    all_integers(node, result, |x| function(x.try_into().ok()?))
+}
+
+/// The same of any number of inputs.
+pub(super) fn all_integers<'g>(
     node: &Node<'_, 'g>,
     result: Option<Element>,
     function: impl Fn(&[i64]) -> Option<i64>,
@@ -40,13 +52,13 @@ pub(super) fn integers<'g>(
     each(&hosts, result, MOST, function)
 }
 
-/// `function` of the bits of integers, where they are known.
-pub(super) fn bits<'g>(
+/// `function` of the bits of `N` integers, where they are known.
+pub(super) fn bits<'g, const N: usize>(
     node: &Node<'_, 'g>,
-    function: impl Fn(&[i64]) -> i64,
+    function: impl Fn([i64; N]) -> i64,
 ) -> Result<Option<Value<'g>>, Stop> {
     match inputs(node) {
-        Some(hosts) if !hosts.is_empty() => each(&hosts, None, MOST, |x| Some(function(x))),
+        Some(hosts) if hosts.len() == N => each(&hosts, None, MOST, |x| Some(function(x.try_into().ok()?))),
         _ => Ok(None),
     }
 }

@@ -137,12 +137,67 @@ fn rounded(x: Tensor<'_>, element: Element) -> Tensor<'_> {
 mod tests {
     use std::collections::HashSet;
 
+    use crate::proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto};
+    use crate::{Element, Host, Model, NEWEST_OPSET, encode};
+
     #[test]
     fn every_operator_stands_once() {
         let mut seen = HashSet::new();
         for (domain, rows) in super::TABLES {
             for (name, _) in *rows {
                 assert!(seen.insert((domain, name)), "{domain}::{name} stands twice");
+            }
+        }
+    }
+
+    /// Each operator with no inputs to four, of several kinds, and no attributes: an error or values, never a panic.
+    #[test]
+    fn no_number_or_kind_of_inputs_is_a_panic() {
+        let floats = |sizes: &[usize]| {
+            Host::from_f64(Element::Float, sizes, &vec![0.5; sizes.iter().product()])
+                .expect("as many as there are")
+        };
+        let kinds = [
+            Host::ints(&[1, 2]),
+            Host::ints(&[]),
+            Host::from_i64(Element::Uint8, &[], &[3]).expect("one"),
+            Host::from_i64(Element::Bool, &[2, 2], &[1, 0, 0, 1]).expect("four"),
+            floats(&[2, 3]),
+            floats(&[1, 2, 3, 3]),
+        ];
+        for (domain, rows) in super::TABLES {
+            for (name, _) in *rows {
+                for (kind, host) in kinds.iter().enumerate() {
+                    for count in 0..5 {
+                        println!("{domain}::{name}: {count} inputs of kind {kind}");
+                        let input: Vec<String> = (0..count).map(|i| format!("x{i}")).collect();
+                        let node = NodeProto {
+                            op_type: Some((*name).into()),
+                            domain: Some((*domain).into()),
+                            output: vec!["y".into(), "z".into()],
+                            input: input.clone(),
+                            ..NodeProto::default()
+                        };
+                        let graph = GraphProto {
+                            node: vec![node],
+                            initializer: input.iter().map(|name| encode(name, host)).collect(),
+                            output: vec![ValueInfoProto { name: Some("y".into()), ..Default::default() }],
+                            ..GraphProto::default()
+                        };
+                        let opset = |domain: &str, version| OperatorSetIdProto {
+                            domain: Some(domain.into()),
+                            version: Some(version),
+                        };
+                        let mut opset_import = vec![opset("", NEWEST_OPSET)];
+                        if !domain.is_empty() {
+                            opset_import.push(opset(domain, 3));
+                        }
+                        let proto = ModelProto { opset_import, graph: Some(graph), ..ModelProto::default() };
+                        if let Ok(model) = Model::from_proto(proto, None) {
+                            let _ = model.shapes(&[]);
+                        }
+                    }
+                }
             }
         }
     }

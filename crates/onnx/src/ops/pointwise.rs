@@ -53,7 +53,7 @@ pub(super) fn arithmetic<'g>(
     tensor: impl Fn(Tensor<'g>, Tensor<'g>) -> Tensor<'g>,
 ) -> Outputs<'g> {
     if !is_placed(node)
-        && let Some(value) = known::integers(node, None, |x| whole(x[0], x[1]))?
+        && let Some(value) = known::integers(node, None, |[a, b]| whole(a, b))?
     {
         return Ok(vec![value]);
     }
@@ -97,7 +97,7 @@ fn comparison<'g>(
 ) -> Outputs<'g> {
     if !is_placed(node)
         && let Some(value) =
-            known::integers(node, Some(Element::Bool), |x| Some(i64::from(whole(x[0], x[1]))))?
+            known::integers(node, Some(Element::Bool), |[a, b]| Some(i64::from(whole(a, b))))?
     {
         return Ok(vec![value]);
     }

@@ -35,7 +35,7 @@ fn folded<'g>(
     let joined = |x: &[i64]| x[1..].iter().try_fold(x[0], |a, &b| whole(a, b));
     // Beyond 63 bits the order of integers is another one.
     if node.element(0)? != Element::Uint64
-        && let Some(value) = known::integers(node, None, joined)?
+        && let Some(value) = known::all_integers(node, None, joined)?
     {
         return Ok(vec![value]);
     }
@@ -112,7 +112,7 @@ fn is_infinite<'g>(node: &Node<'_, 'g>) -> Outputs<'g> {
 /// a to the power of b, of the type of a.
 fn pow<'g>(node: &Node<'_, 'g>) -> Outputs<'g> {
     let element = node.element(0)?;
-    let power = |x: &[i64]| u32::try_from(x[1]).ok().and_then(|b| x[0].checked_pow(b));
+    let power = |[a, b]: [i64; 2]| u32::try_from(b).ok().and_then(|b| a.checked_pow(b));
     if node.element(1)?.is_integer()
         && let Some(value) = known::integers(node, Some(element), power)?
     {

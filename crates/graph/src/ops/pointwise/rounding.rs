@@ -83,7 +83,7 @@ pub(super) fn cases() -> Vec<Case> {
             .filled(&[11], DType::F32, Fill::Given(numbers))
             .filled(&[8, 1], DType::F32, Fill::Given(divisors)),
         // The sign of a rest of 0 shows in 1 / 0.
-        exact(Case::new("remainder of 0", |x| x[0].remainder(x[1]).reciprocal()))
+        exact(Case::new("fmod rest of 0", |x| x[0].remainder(x[1]).reciprocal()))
             .filled(&[4], DType::F32, Fill::Given(vec![6.0, -6.0, 0.0, -0.0]))
             .filled(&[2, 1], DType::F32, Fill::Given(vec![3.0, -1.5])),
         // Quotients of a few hundred multiply the rounding of the divisor.

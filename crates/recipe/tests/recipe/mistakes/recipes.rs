@@ -89,7 +89,7 @@ fn each_mistake_in_a_recipe_is_told_with_its_line_its_key_and_what_would_be_righ
         (
             "type = \"conv2d\", ",
             "",
-            "line 2: model.0: the key `type` is missing: it takes a layer: one of dense, activation, dropout, embedding, conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, max_pool1d, max_pool2d, max_pool3d, avg_pool1d, avg_pool2d, avg_pool3d, lp_pool1d, lp_pool2d, adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d, global_avg_pool, global_max_pool, pad1d, pad2d, pad3d, upsample1d, upsample2d, upsample3d, pixel_shuffle, pixel_unshuffle, channel_shuffle, flatten, reshape, batch_norm, layer_norm, rms_norm, group_norm, instance_norm, simple_rnn, gru, lstm, multi_head_attention, position_embedding, transformer_block, residual, sequential",
+            "line 2: model.0: the key `type` is missing: it takes a layer: one of dense, activation, dropout, embedding, conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, max_pool1d, max_pool2d, max_pool3d, avg_pool1d, avg_pool2d, avg_pool3d, lp_pool1d, lp_pool2d, adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d, global_avg_pool, global_max_pool, pad1d, pad2d, pad3d, upsample1d, upsample2d, upsample3d, pixel_shuffle, pixel_unshuffle, channel_shuffle, flatten, reshape, batch_norm, layer_norm, rms_norm, group_norm, instance_norm, simple_rnn, gru, lstm, multi_head_attention, position_embedding, transformer_block, pretrained, residual, sequential",
         ),
         (
             "filters = 8",
