@@ -4,8 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anygrad_core::{Context, Error, Result};
+use anygrad_core::{Caps, Context, Error, Result};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// The environment variable that names the folder of what is kept between programs.
 pub const CACHE_VARIABLE: &str = "ANYGRAD_CACHE";
@@ -31,6 +32,27 @@ pub(crate) fn fnv(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0xCBF2_9CE4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
+}
+
+/// The file of an adapter and its driver, in a folder for what it holds.
+pub(crate) fn file_of(folder: &Path, what: &str, caps: &Caps) -> PathBuf {
+    let identity = format!("{}\n{}\n{}", caps.name, caps.driver, caps.backend);
+    folder.join(what).join(format!("{:016x}.json", fnv(identity.as_bytes())))
+}
+
+/// A file that cannot be used, and who makes it new.
+pub(crate) fn refused(path: &Path, error: impl std::fmt::Display, maker: &str) -> Error {
+    Error::input(format!("{}: {error}; {maker} writes it anew", path.display()))
+}
+
+/// What a file holds as JSON; none where there is no file.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path, maker: &str) -> Result<Option<T>> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(refused(path, error, maker)),
+    };
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| refused(path, error, maker))
 }
 
 /// Writes a file as JSON, whole or not at all: another program may read it now.

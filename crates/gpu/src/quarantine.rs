@@ -3,13 +3,15 @@
 //! One file per adapter and driver, in the folder that `ANYGRAD_CACHE` names, else
 //! `anygrad` in the user's cache folder. Verification writes it, sessions read it when they open.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anygrad_core::{Caps, Error, Result};
+use anygrad_core::{Caps, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::cache::{fnv, folder, write};
+use crate::cache::{file_of, folder, read, write};
+
+/// The folder of all verdicts.
+const ADAPTERS: &str = "adapters";
 
 /// What verification found on one adapter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,18 +57,9 @@ impl Verdict {
     /// # Errors
     /// As [`Verdict::load`].
     pub fn load_from(folder: &Path, caps: &Caps) -> Result<Option<Self>> {
-        let path = file(folder, caps);
-        let refuse = |error: &dyn std::fmt::Display| {
-            Error::input(format!("{}: {error}; `anygrad verify` writes it anew", path.display()))
-        };
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(refuse(&error)),
-        };
-        let verdict: Verdict = serde_json::from_slice(&bytes).map_err(|error| refuse(&error))?;
+        let verdict: Option<Verdict> = read(&file_of(folder, ADAPTERS, caps), "`anygrad verify`")?;
         // Another adapter's, if two of them have one hash.
-        Ok(Some(verdict).filter(|verdict| verdict.is_about(caps)))
+        Ok(verdict.filter(|verdict| verdict.is_about(caps)))
     }
 
     /// Keeps the verdict, in place of an earlier one. The path of the file; none where the system
@@ -83,7 +76,7 @@ impl Verdict {
     /// # Errors
     /// As [`Verdict::save`].
     pub fn save_to(&self, folder: &Path, caps: &Caps) -> Result<PathBuf> {
-        let path = file(folder, caps);
+        let path = file_of(folder, ADAPTERS, caps);
         write(&path, self)?;
         Ok(path)
     }
@@ -91,12 +84,6 @@ impl Verdict {
     fn is_about(&self, caps: &Caps) -> bool {
         (&self.adapter, &self.driver, &self.backend) == (&caps.name, &caps.driver, &caps.backend)
     }
-}
-
-/// The file of an adapter.
-fn file(folder: &Path, caps: &Caps) -> PathBuf {
-    let identity = format!("{}\n{}\n{}", caps.name, caps.driver, caps.backend);
-    folder.join("adapters").join(format!("{:016x}.json", fnv(identity.as_bytes())))
 }
 
 #[cfg(test)]
@@ -114,7 +101,7 @@ mod tests {
         let newer = Caps { driver: "newer".into(), ..caps.clone() };
         assert_eq!(Verdict::load_from(folder.path(), &newer).unwrap(), None);
 
-        fs::write(&path, "{\"adapter\":").unwrap();
+        std::fs::write(&path, "{\"adapter\":").unwrap();
         let error = Verdict::load_from(folder.path(), &caps).unwrap_err().to_string();
         assert!(error.contains("adapters") && error.contains("anygrad verify"), "{error}");
     }

@@ -1,13 +1,18 @@
 //! What an adapter was seen to do at most, kept in the user's cache: plans tell times by it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anygrad_core::{Caps, Error, Result};
+use anygrad_core::{Caps, Result};
 use anygrad_plan::Roofline;
 use serde::{Deserialize, Serialize};
 
-use crate::cache::{fnv, folder, write};
+use crate::cache::{file_of, folder, read, refused, write};
+
+/// The folder of all of them.
+const ROOFLINES: &str = "rooflines";
+
+/// Who measures them.
+const MAKER: &str = "`anygrad bench`";
 
 /// A roofline that was measured on one adapter and driver.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,20 +48,12 @@ impl MeasuredRoofline {
     /// # Errors
     /// As [`MeasuredRoofline::load`].
     pub fn load_from(folder: &Path, caps: &Caps) -> Result<Option<Self>> {
-        let path = file(folder, caps);
-        let refuse = |error: &dyn std::fmt::Display| {
-            Error::input(format!("{}: {error}; `anygrad bench` writes it anew", path.display()))
-        };
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(refuse(&error)),
-        };
-        let known: MeasuredRoofline = serde_json::from_slice(&bytes).map_err(|error| refuse(&error))?;
+        let path = file_of(folder, ROOFLINES, caps);
+        let Some(known) = read::<MeasuredRoofline>(&path, MAKER)? else { return Ok(None) };
         let Roofline { operations, bytes, dispatch, submit } = known.roofline;
         let speeds = [operations, bytes].iter().all(|speed| *speed > 0.0 && speed.is_finite());
         if !speeds || ![dispatch, submit].iter().all(|seconds| *seconds >= 0.0 && seconds.is_finite()) {
-            return Err(refuse(&"speeds must be above 0, times not below"));
+            return Err(refused(&path, "speeds must be above 0, times not below", MAKER));
         }
         Ok(Some(known).filter(|known| *known == MeasuredRoofline::new(caps, known.roofline)))
     }
@@ -74,16 +71,10 @@ impl MeasuredRoofline {
     /// # Errors
     /// As [`MeasuredRoofline::save`].
     pub fn save_to(&self, folder: &Path, caps: &Caps) -> Result<PathBuf> {
-        let path = file(folder, caps);
+        let path = file_of(folder, ROOFLINES, caps);
         write(&path, self)?;
         Ok(path)
     }
-}
-
-/// The file of an adapter.
-fn file(folder: &Path, caps: &Caps) -> PathBuf {
-    let identity = format!("{}\n{}\n{}", caps.name, caps.driver, caps.backend);
-    folder.join("rooflines").join(format!("{:016x}.json", fnv(identity.as_bytes())))
 }
 
 #[cfg(test)]
@@ -103,7 +94,7 @@ mod tests {
         assert_eq!(MeasuredRoofline::load_from(folder.path(), &newer).unwrap(), None);
         let odd = MeasuredRoofline { roofline: Roofline { bytes: 0.0, ..roofline }, ..measured };
         for bytes in [&b"{"[..], &serde_json::to_vec(&odd).unwrap()] {
-            fs::write(&path, bytes).unwrap();
+            std::fs::write(&path, bytes).unwrap();
             let error = MeasuredRoofline::load_from(folder.path(), &caps).unwrap_err().to_string();
             assert!(error.contains("rooflines") && error.contains("bench"), "{error}");
         }

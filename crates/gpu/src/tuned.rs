@@ -3,14 +3,16 @@
 //! One file per adapter, driver and set of kernels. Tuning writes it, sessions read it when they open.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anygrad_core::{Caps, Choices, Error, Result};
+use anygrad_core::{Caps, Choices, Result};
 use anygrad_graph::shaders;
 use serde::{Deserialize, Serialize};
 
-use crate::cache::{fnv, folder, write};
+use crate::cache::{fnv, folder, read, refused, write};
+
+/// Who makes the file.
+const MAKER: &str = "tuning";
 
 /// The choices that are kept for one adapter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,19 +66,11 @@ impl Tuned {
     /// As [`Tuned::load`].
     pub fn load_from(folder: &Path, caps: &Caps) -> Result<Option<Self>> {
         let path = file(folder, caps);
-        let refuse = |error: &dyn std::fmt::Display| {
-            Error::input(format!("{}: {error}; tuning writes it anew", path.display()))
-        };
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(refuse(&error)),
-        };
-        let tuned: Tuned = serde_json::from_slice(&bytes).map_err(|error| refuse(&error))?;
+        let Some(tuned) = read::<Tuned>(&path, MAKER)? else { return Ok(None) };
         if !tuned.is_about(caps) {
             let about =
                 format!("it is about {} ({}) and kernels {}", tuned.adapter, tuned.driver, tuned.kernels);
-            return Err(refuse(&about));
+            return Err(refused(&path, about, MAKER));
         }
         Ok(Some(tuned))
     }
@@ -149,7 +143,7 @@ mod tests {
         let path = tuned.save_to(folder.path(), &caps).unwrap();
         let foreign = Tuned { kernels: "0".into(), ..tuned.clone() };
         for bytes in [&b"{\"adapter\":"[..], b"\xff\x00", &serde_json::to_vec(&foreign).unwrap()] {
-            fs::write(&path, bytes).unwrap();
+            std::fs::write(&path, bytes).unwrap();
             let error = Tuned::load_from(folder.path(), &caps).unwrap_err().to_string();
             assert!(error.contains("tuned") && error.contains("tuning writes it anew"), "{error}");
         }

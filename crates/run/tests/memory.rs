@@ -71,28 +71,3 @@ fn digits_are_read_as_well_in_less_memory() {
         assert!(difference.abs() <= 0.041, "{activations}: {difference}");
     }
 }
-
-/// The figures of `docs/memory.md`. `ANYGRAD_SHARED` names the folder whose folder `data/mnist` holds MNIST.
-#[test]
-#[ignore = "needs MNIST, and takes minutes"]
-fn mnist_is_read_as_well_in_less_memory() {
-    let data = Path::new(&std::env::var_os("ANYGRAD_SHARED").unwrap()).join("data/mnist");
-    let folder = tempfile::tempdir().unwrap();
-    for set in ["recompute=none", "recompute=auto", "activations=f16", "activations=bf16"] {
-        let path = format!("data.path={data:?}");
-        let sets = [&path, "training.epochs=2", &format!("training.{set}")].map(|set| set.to_owned());
-        let recipe = Recipe::parse(print_recipe("mnist").unwrap(), "mnist").unwrap().with(&sets).unwrap();
-        let (mut notes, at) = (Notes::default(), folder.path().join(set));
-        let done = block_on(train(&recipe, &software(), &at, RunOptions::default(), &mut notes)).unwrap();
-        let last = done.history.epochs.last().unwrap();
-        let figure = |name: &str| last.figure(name).unwrap();
-        println!(
-            "{set}: loss {:.4}, validation loss {:.4}, accuracy {:.4}, {:.0} s; {}",
-            figure("loss"),
-            figure("val_loss"),
-            figure("val_accuracy"),
-            done.seconds,
-            notes.0.first().map_or("", String::as_str)
-        );
-    }
-}
